@@ -1,0 +1,1 @@
+"""Measuring the engine on footage with known answers: quality, steadiness, speed, memory."""

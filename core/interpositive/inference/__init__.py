@@ -1,0 +1,1 @@
+"""Running a model over frames of any size with onnxruntime."""

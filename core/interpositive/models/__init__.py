@@ -1,0 +1,1 @@
+"""Networks, what a model folder contains, and its export."""

@@ -1,0 +1,58 @@
+"""The tools, by the name that people and hosts call them by.
+
+A tool is one module beside this file with
+
+    Params                   pydantic model, extra="forbid": the command line, the worker, node and dialogs
+    Result                   pydantic model; `lines()` -> list[str] is what the command line prints,
+                             `problem()` -> str | None is one line that makes it exit 1 all the same
+    run(params, progress)    -> Result
+
+TOOLS holds names and not modules, so that `interpositive --help` imports neither pydantic nor torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from ..progress import Progress
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+class ToolModule(Protocol):
+    """What `Tool.load` gives."""
+
+    Params: type[BaseModel]
+    Result: type[BaseModel]
+
+    def run(self, params: Any, progress: Progress) -> BaseModel: ...
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Where a tool is and, in one line, what it does."""
+
+    module: str
+    summary: str
+
+    def load(self) -> ToolModule:
+        """Import the module."""
+        return cast(ToolModule, importlib.import_module(self.module))
+
+
+TOOLS: Mapping[str, Tool] = {
+    "apply": Tool("interpositive.tools.apply", "Apply a shot model to a plate: EXR in, EXR out."),
+    "bench shot": Tool(
+        "interpositive.tools.bench_shot", "Measure shot models on footage with known answers."
+    ),
+    "demo": Tool(
+        "interpositive.tools.demo", "Render a sample shot, train on three keyframes of it, apply, measure."
+    ),
+    "doctor": Tool(
+        "interpositive.tools.doctor", "Say what works on this machine, and what to do about the rest."
+    ),
+}
