@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from images.plates import every_half
 
+from images.plates import every_half
 from interpositive.errors import ChannelError, SizeMismatchError
 from interpositive.images.image import Block, Image, ImageFile, Window
 

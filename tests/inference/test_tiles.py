@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from interpositive.errors import DamagedModelError, ModelError, UsageError
-from interpositive.inference import session as session_module
+from interpositive.errors import UsageError
 from interpositive.inference.session import DeviceMemoryError, InferenceSession
 from interpositive.inference.tiles import FrameRunner, plan_tiles, run_tiled
 from tiny_model import STRIDE, TILING, write_tiny_model
@@ -89,12 +86,6 @@ def test_outside_the_region_the_plate_comes_back_bit_for_bit(session: InferenceS
     assert result[:, :30].tobytes() == pixels[:, :30].tobytes()
 
 
-def test_the_origin_moves_the_coordinates(session: InferenceSession) -> None:
-    pixels = np.ones((8, 8, 3), np.float32)
-    moved = session.run(pixels, (20.0, 0.0), EXTENT) - session.run(pixels, (0.0, 0.0), EXTENT)
-    np.testing.assert_allclose(moved, 20.0 / 200.0, atol=1e-5)
-
-
 def test_cancel_takes_effect_between_tiles(session: InferenceSession) -> None:
     class Stop(Exception):
         pass
@@ -130,28 +121,3 @@ def test_an_exhausted_device_gets_smaller_tiles_and_keeps_them(
     assert len(lines) == 2 and "half" in lines[0]
     runner.run(pixels, (0, 0), EXTENT)
     assert len(lines) == 2
-
-
-def test_a_wrong_number_of_channels_is_a_model_error_of_one_line(session: InferenceSession) -> None:
-    with pytest.raises(ModelError, match="4 channels") as raised:
-        session.run(np.ones((8, 8, 4), np.float32), (0, 0), EXTENT)
-    assert "\n" not in str(raised.value)
-
-
-def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    path.write_bytes(b"not a model")
-    with pytest.raises(DamagedModelError):
-        InferenceSession(path, TILING, device="cpu")
-
-
-def test_a_model_with_other_inputs_is_refused(tmp_path: Path) -> None:
-    path = write_tiny_model(tmp_path / "model.onnx")
-    path.write_bytes(path.read_bytes().replace(b"extent", b"extend"))
-    with pytest.raises(DamagedModelError, match="extend"):
-        InferenceSession(path, TILING, device="cpu")
-
-
-def test_out_of_memory_messages_of_the_providers_are_recognised() -> None:
-    message = "Failed to allocate memory for requested buffer of size 123".lower()
-    assert any(sign in message for sign in session_module._OUT_OF_MEMORY)

@@ -32,9 +32,10 @@ class Measured(Generic[T]):
 
 
 def measure(
-    function: Callable[..., T], *arguments: Any, threads: int, progress: Progress, title: str
+    function: Callable[..., T], *arguments: Any, threads: int | None, progress: Progress, title: str
 ) -> Measured[T]:
-    """Run `function(progress, *arguments)` in a new process with `threads` threads and wait for it.
+    """Run `function(progress, *arguments)` in a new process with `threads` threads (None: all cores) and
+    wait.
 
     Function and arguments must be importable and picklable. Expected errors are raised here; a cancel of
     `progress` ends the process. Raises EngineDiedError when it ends without an answer.
@@ -100,9 +101,12 @@ def _relay(connection: Connection, progress: Progress, title: str) -> Any:
 
 
 @contextmanager
-def _environment(threads: int) -> Iterator[None]:
+def _environment(threads: int | None) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+    for name in _THREAD_VARIABLES:
+        os.environ.pop(name, None)
+    if threads is not None:
+        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
     try:
         yield
     finally:

@@ -82,11 +82,13 @@ class Runs:
             self._renderings[key] = {f: Path(out % f) for f in frames}
         return self._renderings[key]
 
-    def tool(self, name: str, params: dict[str, Any], threads: int, title: str) -> Measured[dict[str, Any]]:
+    def tool(
+        self, name: str, params: dict[str, Any], threads: int | None, title: str
+    ) -> Measured[dict[str, Any]]:
         """Run a tool in a fresh process; its Result as plain values."""
         return measure(self.run_tool, name, params, threads=threads, progress=self.progress, title=title)
 
-    def measure(self, function: Callable[..., Any], *arguments: Any, threads: int, title: str) -> Any:
+    def measure(self, function: Callable[..., Any], *arguments: Any, threads: int | None, title: str) -> Any:
         """Run a measurement in a fresh process; its value."""
         return measure(function, *arguments, threads=threads, progress=self.progress, title=title).value
 

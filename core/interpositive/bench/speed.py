@@ -71,7 +71,7 @@ class SpeedParts:
         plate = self._plate(size, many)
         title = f"EXR to EXR at {size[0]}x{size[1]}"
         stages = self._runs.measure(
-            stage_seconds, self._model(), plate, few, self._folder / "stage", threads=0, title=title
+            stage_seconds, self._model(), plate, few, self._folder / "stage", threads=None, title=title
         )
         seconds = []
         for count in (few, many):
@@ -79,7 +79,7 @@ class SpeedParts:
                 "model": str(self._model()), "plate": plate, "frames": f"1-{count}", "overwrite": True,
                 "out": str(self._folder / "applied" / f"{size[0]}.%04d.exr"), "device": self._runs.device,
             }  # fmt: skip
-            seconds.append(self._runs.tool("apply", params, threads=0, title=title).value["seconds"])
+            seconds.append(self._runs.tool("apply", params, threads=None, title=title).value["seconds"])
         a_frame = (seconds[1] - seconds[0]) / (many - few)
         slowest = max(stages.values())
         details = {**stages, "frame_seconds": a_frame, "runs_seconds": seconds}
@@ -95,7 +95,7 @@ class SpeedParts:
             "model": str(self._model()), "plate": self._plate(size, 2), "overwrite": True, "frames": "1-2",
             "out": str(self._folder / "applied" / f"{size[0]}.%04d.exr"), "device": self._runs.device,
         }  # fmt: skip
-        done = self._runs.tool("apply", params, threads=0, title=f"memory at {size[0]}x{size[1]}")
+        done = self._runs.tool("apply", params, threads=None, title=f"memory at {size[0]}x{size[1]}")
         gigabytes = done.peak_bytes / 1024**3
         return [
             Row(
@@ -111,7 +111,7 @@ class SpeedParts:
 
     def tiling_rows(self, part: str) -> list[Row]:
         """The largest relative difference between a 4K frame in tiles and in one piece."""
-        found = self._runs.measure(tiled_difference, self._model(), *UHD, threads=0, title="tiles")
+        found = self._runs.measure(tiled_difference, self._model(), *UHD, threads=None, title="tiles")
         return [
             Row(part, "4K in tiles against whole", found["error"], "", TILE_ERROR_MUST, None, False, found)
         ]

@@ -136,6 +136,16 @@ def to_working(pixels: Pixels, colour: PlateColour) -> Pixels:
     return convert(pixels, colour.input_space, colour.working_space)
 
 
+def in_working_space(image_file: ImageFile, colour: PlateColour) -> ImageFile:
+    """R, G, B of the file brought to `working_space` and its header tagged; the file itself when they are
+    there already."""
+    if colour.is_scene_linear:
+        return image_file
+    rgb = ("R", "G", "B")
+    converted = image_file.replace(rgb, to_working(image_file.select(rgb), colour))
+    return converted.with_main(tag_working(converted.main, colour))
+
+
 def from_working(pixels: Pixels, colour: PlateColour) -> Pixels:
     """The inverse of `to_working`."""
     if colour.is_scene_linear:

@@ -311,3 +311,17 @@ class ImageFile:
         if name not in places:
             raise ChannelError(f"{self.path} has no channel '{name}'. Its channels are {', '.join(places)}.")
         return places[name]
+
+
+def placed(pixels: Pixels, source: Window, target: Window, fill: float = 0.0) -> Pixels:
+    """Pixels of the window `source`, (H, W) or (H, W, C), on the window `target`; `fill` where they have none."""
+    if source == target:
+        return pixels
+    moved = np.full((target.height, target.width, *pixels.shape[2:]), fill, np.float32)
+    left, top = max(source.x, target.x), max(source.y, target.y)
+    right = min(source.x + source.width, target.x + target.width)
+    bottom = min(source.y + source.height, target.y + target.height)
+    if left < right and top < bottom:
+        part = pixels[top - source.y : bottom - source.y, left - source.x : right - source.x]
+        moved[top - target.y : bottom - target.y, left - target.x : right - target.x] = part
+    return moved

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DamagedModelError, SizeMismatchError
-from ..images.image import Image, ImageFile, Window
+from ..images.image import Image, ImageFile, Window, placed
 from ..models.manifest import Manifest
 from .mixing import BadPixels, find_bad_pixels, keep_bad_pixels, mix
 from .session import Pixels
@@ -59,7 +59,9 @@ class FrameRenderer:
         if self._runner is not None and not self._leaves_plate(matte):
             origin = (float(window.x - display.x), float(window.y - display.y))
             extent = (float(display.width), float(display.height))
-            result = self._runner.run(plate, origin, extent, between_tiles)  # (H, W, C_out)
+            # A network spreads a NaN over all that it reaches; the result gets the plate's own values back.
+            finite = plate if bad is None else np.nan_to_num(plate)
+            result = self._runner.run(finite, origin, extent, between_tiles)  # (H, W, C_out)
             frame = self._merged(frame, plate, result, matte, bad is not None)
         if bad is not None:
             bad = BadPixels(bad.count, bad.first_x + window.x - display.x, bad.first_y + window.y - display.y)
@@ -117,15 +119,4 @@ def matte_on(matte: ImageFile, plate: Image) -> Pixels:
     )
     if window == plate.data_window:
         return values
-    return _moved(values, window, plate.data_window)
-
-
-def _moved(values: Pixels, source: Window, target: Window) -> Pixels:
-    moved = np.zeros((target.height, target.width), np.float32)
-    left, top = max(source.x, target.x), max(source.y, target.y)
-    right = min(source.x + source.width, target.x + target.width)
-    bottom = min(source.y + source.height, target.y + target.height)
-    if left < right and top < bottom:
-        part = values[top - source.y : bottom - source.y, left - source.x : right - source.x]
-        moved[top - target.y : bottom - target.y, left - target.x : right - target.x] = part
-    return moved
+    return placed(values, window, plate.data_window)

@@ -17,8 +17,8 @@ from .shading import Colour, Light, Surface, environment, reflectance, schlick
 from .shapes import Array, Bundle, Solid, dot, normalise
 
 SAMPLES_PER_SIDE = 2
-_TILE_SAMPLES = 128
-_SHADOW_OFFSET = 2e-3
+_TILE_SAMPLES = 192
+_SHADOW_OFFSET = 4e-3
 _OCCLUSION_REACH = 0.45
 _OCCLUSION_TAPS = 4
 _REFLECTED_ROUGHNESS = 0.45  # rougher coats show no mirror image
@@ -231,13 +231,15 @@ def _reflection(
     if where.size == 0:
         return result
     mirror = surface.take(where)
-    direction = 2 * cosine[where] * mirror.normal - mirror.view
+    direction: Array = 2 * cosine[where] * mirror.normal - mirror.view
     blur = (rng.random(direction.shape, dtype=np.float32) - 0.5) * (mirror.roughness**2 * np.float32(0.15))
     direction = normalise(direction + blur)
     direction -= mirror.normal * np.minimum(dot(direction, mirror.normal), 0)
     origin = mirror.position + mirror.normal * np.float32(_SHADOW_OFFSET)
     distance, hit = cast(stage, origin, direction)
-    seen = _surface(stage, origin, direction, np.minimum(distance, np.float32(50)), hit, camera.pixel_angle * 4)
+    seen = _surface(
+        stage, origin, direction, np.minimum(distance, np.float32(50)), hit, camera.pixel_angle * 4
+    )
     light: Array = light_samples(stage, stage.lights[0], seen, stratum[:, where], rng, shadows=False) * 0.5
     light += seen.albedo * environment(seen.normal, stage.sky, stage.ground) + _practical(stage, seen)
     outside = distance > 40

@@ -74,7 +74,8 @@ def render_frame(settings: SampleSettings, frame: int) -> SampleFrame:
         target[here] = after.T.reshape(height, width, 3)
         matte[here] = (groups[samples.hit] == "hero").reshape(height, width)
     scale = settings.width / 640
-    clean, changed = _lens(plate, scale), _lens(target, scale)
+    glare = _glare(plate, scale)  # the camera's, so that the change of one part does not veil the others
+    clean, changed = (_downsample(_blur(samples, scale)) + glare for samples in (plate, target))
     grainy = _grain(clean, settings.seed, frame)
     gain = changed / np.maximum(clean, 1e-6)  # the artist's change is applied to the grain as well
     return SampleFrame(grainy, grainy * gain, _downsample(_blur(matte, scale)), camera)
@@ -106,15 +107,13 @@ def _downsample(picture: Array) -> Array:
     return np.squeeze(blocks.mean(axis=(1, 3), dtype=np.float32))
 
 
-def _lens(samples: Array, scale: float) -> Array:
-    """Lens blur, glare of bright parts, and the pixel grid: (2H, 2W, 3) samples to (H, W, 3)."""
-    picture = _downsample(_blur(samples, scale))
-    bright = np.minimum(np.maximum(picture - 2, 0), 18)
+def _glare(samples: Array, scale: float) -> Array:
+    """Light that bright parts scatter in the lens: (2H, 2W, 3) samples to (H, W, 3)."""
+    bright = np.clip(_downsample(samples) - 2, 0, 18)
+    veil = np.zeros_like(bright)
     for sigma, share in _GLARE:
-        picture = picture + share * cv2.GaussianBlur(
-            bright, (0, 0), sigma * scale, borderType=cv2.BORDER_REFLECT
-        )
-    return picture
+        veil += share * cv2.GaussianBlur(bright, (0, 0), sigma * scale, borderType=cv2.BORDER_REFLECT)
+    return veil
 
 
 def _grain(clean: Array, seed: int, frame: int) -> Array:
@@ -155,7 +154,7 @@ def _stage(phase: float) -> Stage:
         lights=(
             Light("key", (4.6, 6.2, 4.4), (0, 1, 0), (2.4, 2.22, 1.95), cone_deg=96),
             Light("soft", (-4.4, 3.6, 3.6), (0, 1, 0), (0.62, 0.7, 0.82), side=2.2),
-            Light("warm", (-3.7, 2.3, 0.35), (0, 1.2, 0), (6.0, 2.7, 0.85), side=1.1, only_group="hero"),
+            Light("warm", (-3.7, 2.3, 0.35), (0, 1.2, 0), (8.2, 3.6, 1.1), side=1.1, only_group="hero"),
         ),
         sky=(0.20, 0.235, 0.29),
         ground=(0.10, 0.08, 0.06),

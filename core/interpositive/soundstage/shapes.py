@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]  # float32 throughout; NumPy's stubs see float64 beside a Python number
 
-_SURFACE_EPSILON = 6e-4
+_SURFACE_EPSILON = 1.2e-3
 _MARCH_STEPS = 72
 _MISS = np.float32(np.inf)
 

@@ -20,7 +20,6 @@ from ..frames import FrameRange, SequencePath, compact_frames
 from ..progress import Progress
 
 if TYPE_CHECKING:
-    from ..images.colour import PlateColour
     from ..images.image import Image, ImageFile
     from ..images.sequence import PlateSequence
     from ..inference.memory_plan import MemoryPlan
@@ -296,7 +295,7 @@ def _frames_to_render(job: _Job, progress: Progress) -> list[int]:
 
 def _render(job: _Job, frames: list[int], tally: _Tally, progress: Progress) -> str:
     """Render `frames`; returns the device."""
-    from ..images.colour import plate_colour
+    from ..images.colour import in_working_space, plate_colour
     from ..images.pipeline import stream
     from ..images.writing import write_exr
     from ..inference.frame_renderer import FrameRenderer, matte_on
@@ -308,7 +307,7 @@ def _render(job: _Job, frames: list[int], tally: _Tally, progress: Progress) -> 
     def read(frame: int) -> tuple[RenderStamp, ImageFile, Pixels | None]:
         stamp = job.stamp(frame)
         image_file = job.plate.read(frame)
-        image_file = _in_working_space(image_file, plate_colour(image_file, job.declared_space))
+        image_file = in_working_space(image_file, plate_colour(image_file, job.declared_space))
         matte = matte_on(job.matte.read(frame), image_file.main) if job.matte is not None else None
         return stamp, image_file, matte
 
@@ -328,16 +327,6 @@ def _render(job: _Job, frames: list[int], tally: _Tally, progress: Progress) -> 
     stream(frames, read, compute, write, job.memory.frames_in_flight, progress)
     progress.report(_STAGE, len(frames), len(frames))
     return runner.session.device if runner is not None else "cpu"
-
-
-def _in_working_space(image_file: ImageFile, colour: PlateColour) -> ImageFile:
-    from ..images.colour import tag_working, to_working
-
-    if colour.is_scene_linear:
-        return image_file
-    rgb = ("R", "G", "B")
-    converted = image_file.replace(rgb, to_working(image_file.select(rgb), colour))
-    return converted.with_main(tag_working(converted.main, colour))
 
 
 def _runner(job: _Job, progress: Progress) -> FrameRunner | None:

@@ -1,0 +1,208 @@
+"""The shot network: one frame in, the artist's change of that frame out, in scene-linear light.
+
+    plate -> log shaper -> 8x8 pixels folded into channels -> small residual U-Net with coordinates
+          -> unfolded to one gain per pixel and channel -> plate + (|plate| + toe) * gain, inside the region
+
+The last line is why values below zero and above one survive and why a gain of zero is the plate exactly:
+nothing passes through an inverse curve. Everything, from shaper to composite, is inside the graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+CELL_PX = 8  # pixels folded into channels, per axis
+_SHAPER_MEAN, _SHAPER_SCALE = -1.5, 0.5  # bring log(|plate| + toe) of a usual plate to about -1..1
+
+
+@dataclass(frozen=True)
+class ShotNetworkConfig:
+    """Shape of a `ShotNetwork`; a JSON object in the manifest.
+
+    The network takes RGB and `extra_inputs` further channels; it gives, in this order, RGB when
+    `changes_rgb`, `matte_outputs` mattes (0..1) and `data_outputs` free channels.
+    """
+
+    changes_rgb: bool = True
+    matte_outputs: int = 0
+    data_outputs: int = 0
+    extra_inputs: int = 0
+    width: int = 32  # channels of the first level; the deeper ones have twice as many
+    hidden: int = 96  # channels of the head, per cell
+    levels: int = 3
+    curve_units: int = 0  # hinges of the global colour curves; 0: a global gain only
+    has_region: bool = False  # the change is confined to a learned region
+    toe: float = 0.02  # scene-linear level under which the shaper becomes linear
+
+    @property
+    def inputs(self) -> int:
+        return 3 + self.extra_inputs
+
+    @property
+    def outputs(self) -> int:
+        return 3 * self.changes_rgb + self.matte_outputs + self.data_outputs
+
+    @property
+    def stride(self) -> int:
+        """Height and width of the input are multiples of this, px."""
+        return CELL_PX * 2 ** (self.levels - 1)
+
+    @property
+    def receptive_px(self) -> int:
+        """How far, px, an input pixel can reach: one cell per 3x3 convolution of each level, and the fold."""
+        reach = CELL_PX + 2 * CELL_PX  # the fold itself, then two convolutions at the first level
+        for level in range(1, self.levels):
+            cell = CELL_PX * 2**level
+            is_deepest = level == self.levels - 1
+            # Down (at the resolution above), one convolution down and, but at the bottom, one up; then the
+            # nearest-neighbour upsampling.
+            reach += cell // 2 + cell * (1 if is_deepest else 2) + cell // 2
+        return -(-reach // self.stride) * self.stride
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Peak bytes of inference per pixel of the window: planes at full size and maps at the first level."""
+        planes = 4 * self.inputs + 2 * self.outputs + self.curve_units + 4 * self.has_region
+        cell_channels = 4 * self.width + 2 * self.hidden + CELL_PX**2 * self._heads
+        return 4.0 * (planes + cell_channels / CELL_PX**2)
+
+    @property
+    def _heads(self) -> int:
+        return self.outputs + self.has_region
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class ShotNetwork(nn.Module):
+    """See the module's docstring. Starts as `closed_form` sets it: the last layer is zero before training."""
+
+    def __init__(self, config: ShotNetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, levels = config.width, config.levels
+        widths = [width] + [2 * width] * (levels - 1)
+        pairs = list(zip(widths, widths[1:], strict=False))
+        cell = {"kernel_size": CELL_PX, "stride": CELL_PX}
+        self.stem = nn.Conv2d(3, width, **cell)
+        self.stem_place = nn.Conv2d(2, width, 1, bias=False)
+        self.stem_extra = nn.Conv2d(config.extra_inputs, width, bias=False, **cell) if config.extra_inputs else None
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in pairs)
+        self.deep = nn.ModuleList(nn.Conv2d(b, b, 3, padding=1) for _, b in pairs)
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairs)
+        self.merge = nn.ModuleList(nn.Conv2d(a, a, 3, padding=1) for a, _ in pairs)
+        self.head = nn.Conv2d(width, config.hidden, 1)
+        self.head_pixels = nn.Conv2d(3, config.hidden, bias=False, **cell)
+        self.out = nn.Conv2d(config.hidden, CELL_PX**2 * config._heads, 1)
+        if config.curve_units:
+            self.curves_in = nn.Conv2d(3, config.curve_units, 1)
+            self.curves_out = nn.Conv2d(config.curve_units, 3, 1, bias=False)
+        # What the extra inputs are brought to zero mean and unit deviation with.
+        self.register_buffer("extra_mean", torch.zeros(1, config.extra_inputs, 1, 1))
+        self.register_buffer("extra_scale", torch.ones(1, config.extra_inputs, 1, 1))
+        # Logit above which a pixel belongs to the region; set after training.
+        self.register_buffer("region_threshold", torch.zeros(()))
+        self.reset()
+
+    def reset(self) -> None:
+        """He initialisation (He et al. 2015); the last layer zero, so that training starts at the closed form."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        nn.init.zeros_(self.out.weight)
+        if self.config.curve_units:
+            nn.init.zeros_(self.curves_out.weight)
+
+    def forward(self, plate: Tensor, origin: Tensor, extent: Tensor) -> Tensor:
+        """(N, C_in, H, W) scene-linear float32 -> (N, C_out, H, W).
+
+        `origin` (N, 2) or (2,) is the window's top-left pixel (x, y) relative to the display window and
+        `extent` (2,) the display window's (width, height), in px. H and W are multiples of `config.stride`.
+        """
+        heads, region = self.raw(plate, origin, extent)
+        return self.composite(plate, heads, region)
+
+    def raw(self, plate: Tensor, origin: Tensor, extent: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What training looks at: heads (N, C_out, H, W) - gains, matte logits, data - and region logits."""
+        shaped = self.shape(plate[:, :3])  # (N, 3, H, W)
+        features = self._features(plate, shaped, origin, extent)  # (N, width, H/8, W/8)
+        hidden = F.relu(self.head(features) + _cells(self.head_pixels, shaped))
+        heads = F.pixel_shuffle(self.out(hidden), CELL_PX)  # (N, heads, H, W)
+        region = heads[:, -1:] if self.config.has_region else None
+        heads = heads[:, : self.config.outputs]
+        if self.config.curve_units:
+            curves = self.curves_out(F.relu(self.curves_in(shaped)))
+            heads = torch.cat([heads[:, :3] + curves, heads[:, 3:]], 1)
+        return heads, region
+
+    def composite(self, plate: Tensor, heads: Tensor, region: Tensor | None) -> Tensor:
+        """Heads put on the plate; outside the region the plate itself."""
+        parts: list[Tensor] = []
+        first = 0
+        if self.config.changes_rgb:
+            rgb, first = plate[:, :3], 3
+            changed = rgb + (rgb.abs() + self.config.toe) * heads[:, :3]
+            parts.append(changed if region is None else torch.where(region > self.region_threshold, changed, rgb))
+        if self.config.matte_outputs:
+            parts.append(torch.sigmoid(heads[:, first : first + self.config.matte_outputs]))
+            first += self.config.matte_outputs
+        if self.config.data_outputs:
+            parts.append(heads[:, first:])
+        return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
+
+    def shape(self, rgb: Tensor) -> Tensor:
+        """The log shaper: natural log of |rgb| + toe."""
+        return torch.log(rgb.abs() + self.config.toe)
+
+    def cell_features(self, plate: Tensor, origin: Tensor, extent: Tensor) -> Tensor:
+        """(N, width, H/8, W/8): what the network knows about each cell; `suggest-keyframes` compares these."""
+        return self._features(plate, self.shape(plate[:, :3]), origin, extent)
+
+    def _features(self, plate: Tensor, shaped: Tensor, origin: Tensor, extent: Tensor) -> Tensor:
+        features = _cells(self.stem, shaped) + self.stem_place(self._places(plate, origin, extent))
+        if self.stem_extra is not None:
+            features = features + self.stem_extra((plate[:, 3:] - self.extra_mean) * self.extra_scale)
+        features = F.relu(features)
+        features = features + F.relu(self.first(features))
+        skips = [features]
+        for down, deep in zip(self.down, self.deep, strict=True):
+            features = F.relu(down(features))
+            features = features + F.relu(deep(features))
+            skips.append(features)
+        skips.pop()
+        for up, merge in zip(reversed(self.up), reversed(self.merge), strict=True):
+            features = skips.pop() + F.interpolate(up(features), scale_factor=2.0, mode="nearest")
+            features = features + F.relu(merge(features))
+        return features
+
+    def _places(self, plate: Tensor, origin: Tensor, extent: Tensor) -> Tensor:
+        """(N, 2, H/8, W/8): x and y of the cells' centres, -1..1 across the display window."""
+        count, _, height, width = plate.shape
+        origin = origin.reshape(-1, 2).expand(count, 2)
+        planes = []
+        for axis, size in ((0, width), (1, height)):
+            centres = torch.arange(size // CELL_PX, device=plate.device, dtype=plate.dtype) * CELL_PX + CELL_PX / 2
+            place = (origin[:, axis, None] + centres) / extent[axis] * 2 - 1  # (N, size/8)
+            place = place[:, None, :] if axis == 0 else place[:, :, None]
+            planes.append(place.expand(count, height // CELL_PX, width // CELL_PX))
+        return torch.stack(planes, 1)
+
+
+def folded_cell_weights(conv: nn.Module) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a cell-sized convolution with the shaper's normalisation folded in."""
+    weight = conv.weight * _SHAPER_SCALE
+    bias = -_SHAPER_MEAN * weight.sum((1, 2, 3))
+    return weight, bias if conv.bias is None else bias + conv.bias
+
+
+def _cells(conv: nn.Conv2d, shaped: Tensor) -> Tensor:
+    weight, bias = folded_cell_weights(conv)
+    return F.conv2d(shaped, weight, bias, stride=CELL_PX)

@@ -1,0 +1,181 @@
+"""The shot network as an ONNX graph, written operator by operator.
+
+The graph is built here rather than by torch's exporter: it uses operators that every runtime since ONNX
+opset 17 has, does not change with the version of torch, and keeps the window's size free.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from .network import CELL_PX, ShotNetwork, folded_cell_weights
+
+OPSET, IR_VERSION = 17, 8
+
+
+def export_onnx(network: ShotNetwork, path: Path) -> None:
+    """Write the network to `path`: inputs "plate" (1, C_in, H, W), "origin" (2,), "extent" (2,), output "result"."""
+    path.write_bytes(onnx_bytes(network))
+
+
+def onnx_bytes(network: ShotNetwork) -> bytes:
+    """The model as `export_onnx` writes it."""
+    config = network.config
+    graph = _Graph({name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()})
+    rgb = graph.slice("plate", 0, 3) if config.extra_inputs else "plate"
+    scale = graph.node("Add", [graph.node("Abs", [rgb]), graph.constant(config.toe)])  # |plate| + toe
+    shaped = graph.node("Log", [scale])
+    features = _features(graph, network, shaped)
+    hidden = graph.node("Relu", [graph.node("Add", [graph.conv(features, "head"), graph.cells(shaped, network, "head_pixels")])])
+    heads = graph.node("DepthToSpace", [graph.conv(hidden, "out")], blocksize=CELL_PX, mode="CRD")
+    _composite(graph, network, rgb, scale, shaped, heads)
+    return graph.model(config.inputs, config.outputs).SerializeToString()
+
+
+def _features(graph: _Graph, network: ShotNetwork, shaped: str) -> str:
+    config = network.config
+    features = graph.node(
+        "Add", [graph.cells(shaped, network, "stem"), graph.conv(_places(graph), "stem_place", bias=False)]
+    )
+    if config.extra_inputs:
+        extra = graph.slice("plate", 3, config.inputs)
+        extra = graph.node("Sub", [extra, graph.weight("extra_mean")])
+        extra = graph.node("Mul", [extra, graph.weight("extra_scale")])
+        features = graph.node("Add", [features, graph.conv(extra, "stem_extra", stride=CELL_PX, bias=False)])
+    features = graph.residual(graph.node("Relu", [features]), "first")
+    skips = [features]
+    for level in range(config.levels - 1):
+        features = graph.node("Relu", [graph.conv(features, f"down.{level}", stride=2)])
+        features = graph.residual(features, f"deep.{level}")
+        skips.append(features)
+    skips.pop()
+    for level in reversed(range(config.levels - 1)):
+        twice = graph.constant(np.asarray([1, 1, 2, 2], np.float32))
+        larger = graph.node(
+            "Resize",
+            [graph.conv(features, f"up.{level}"), "", twice],
+            mode="nearest",
+            nearest_mode="floor",
+            coordinate_transformation_mode="asymmetric",
+        )
+        features = graph.residual(graph.node("Add", [skips.pop(), larger]), f"merge.{level}")
+    return features
+
+
+def _places(graph: _Graph) -> str:
+    """(1, 2, H/8, W/8): see `ShotNetwork._places`."""
+    shape = graph.node("Shape", ["plate"])
+    cells: dict[int, str] = {}
+    places: dict[int, str] = {}
+    for axis, dimension in ((0, 3), (1, 2)):
+        size = graph.node("Gather", [shape, graph.constant(np.asarray(dimension, np.int64))])
+        cells[axis] = graph.node("Div", [size, graph.constant(np.asarray(CELL_PX, np.int64))])
+        steps = graph.node(
+            "Range",
+            [graph.constant(np.asarray(0, np.int64)), cells[axis], graph.constant(np.asarray(1, np.int64))],
+        )
+        px = graph.node("Cast", [steps], to=TensorProto.FLOAT)
+        px = graph.node("Mul", [px, graph.constant(float(CELL_PX))])
+        px = graph.node("Add", [px, graph.constant(CELL_PX / 2)])
+        index = graph.constant(np.asarray(axis, np.int64))
+        px = graph.node("Add", [px, graph.node("Gather", ["origin", index])])
+        place = graph.node("Div", [px, graph.node("Gather", ["extent", index])])
+        place = graph.node("Sub", [graph.node("Mul", [place, graph.constant(2.0)]), graph.constant(1.0)])
+        new_axes = np.asarray([0, 1, 2] if axis == 0 else [0, 1, 3], np.int64)
+        places[axis] = graph.node("Unsqueeze", [place, graph.constant(new_axes)])
+    one = graph.constant(np.asarray([1], np.int64))
+    axis0 = graph.constant(np.asarray([0], np.int64))
+    sides = [graph.node("Unsqueeze", [cells[axis], axis0]) for axis in (1, 0)]
+    shape = graph.node("Concat", [one, one, *sides], axis=0)
+    planes = [graph.node("Expand", [places[axis], shape]) for axis in (0, 1)]
+    return graph.node("Concat", planes, axis=1)
+
+
+def _composite(graph: _Graph, network: ShotNetwork, rgb: str, scale: str, shaped: str, heads: str) -> None:
+    config = network.config
+    parts: list[str] = []
+    first = 0
+    if config.changes_rgb:
+        first = 3
+        gain = heads if config.outputs + config.has_region == 3 else graph.slice(heads, 0, 3)
+        if config.curve_units:
+            curves = graph.node("Relu", [graph.conv(shaped, "curves_in")])
+            gain = graph.node("Add", [gain, graph.conv(curves, "curves_out", bias=False)])
+        changed = graph.node("Add", [rgb, graph.node("Mul", [scale, gain])])
+        if config.has_region:
+            logits = graph.slice(heads, config.outputs, config.outputs + 1)
+            inside = graph.node("Greater", [logits, graph.weight("region_threshold")])
+            changed = graph.node("Where", [inside, changed, rgb])
+        parts.append(changed)
+    if config.matte_outputs:
+        parts.append(graph.node("Sigmoid", [graph.slice(heads, first, first + config.matte_outputs)]))
+        first += config.matte_outputs
+    if config.data_outputs:
+        parts.append(graph.slice(heads, first, first + config.data_outputs))
+    if len(parts) > 1:
+        parts = [graph.node("Concat", parts, axis=1)]
+    graph.node("Identity", parts, output="result")
+
+
+class _Graph:
+    """Nodes and weights of one ONNX graph under construction; values are named after their operators."""
+
+    def __init__(self, weights: dict[str, NDArray[Any]]) -> None:
+        self._weights = weights
+        self._nodes: list[onnx.NodeProto] = []
+        self._initializers: dict[str, NDArray[Any]] = {}
+
+    def node(self, kind: str, inputs: list[str], output: str = "", **attributes: Any) -> str:
+        output = output or f"{kind}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
+        return output
+
+    def constant(self, value: float | NDArray[Any]) -> str:
+        name = f"constant_{len(self._initializers)}"
+        self._initializers[name] = np.asarray(value, np.float32) if isinstance(value, float) else value
+        return name
+
+    def weight(self, name: str) -> str:
+        self._initializers[name] = self._weights[name]
+        return name
+
+    def slice(self, value: str, first: int, end: int) -> str:
+        ends = [self.constant(np.asarray([number], np.int64)) for number in (first, end, 1)]
+        return self.node("Slice", [value, *ends])
+
+    def conv(self, value: str, name: str, stride: int = 1, bias: bool = True) -> str:
+        weights = [self.weight(f"{name}.weight")] + ([self.weight(f"{name}.bias")] if bias else [])
+        padding = 1 if self._weights[f"{name}.weight"].shape[-1] == 3 else 0
+        return self.node("Conv", [value, *weights], strides=[stride, stride], pads=[padding] * 4)
+
+    def residual(self, value: str, name: str) -> str:
+        return self.node("Add", [value, self.node("Relu", [self.conv(value, name)])])
+
+    def cells(self, shaped: str, network: ShotNetwork, name: str) -> str:
+        """A cell-sized convolution with the shaper's normalisation folded in."""
+        weight, bias = folded_cell_weights(network.get_submodule(name))
+        names = [self.constant(tensor.detach().cpu().numpy()) for tensor in (weight, bias)]
+        return self.node("Conv", [shaped, *names], strides=[CELL_PX, CELL_PX])
+
+    def model(self, inputs: int, outputs: int) -> onnx.ModelProto:
+        def tensor(name: str, shape: list[int | str]) -> onnx.ValueInfoProto:
+            return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+        graph = helper.make_graph(
+            self._nodes,
+            "interpositive_shot",
+            [tensor("plate", [1, inputs, "height", "width"]), tensor("origin", [2]), tensor("extent", [2])],
+            [tensor("result", [1, outputs, "height", "width"])],
+            [numpy_helper.from_array(np.asarray(value, order="C"), name) for name, value in self._initializers.items()],
+        )
+        model = helper.make_model(
+            graph, producer_name="interpositive", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+        )
+        onnx.checker.check_model(model)
+        return model

@@ -1,0 +1,1 @@
+"""Training of shot models: keyframes in, a model of that change on that shot out."""
