@@ -37,7 +37,9 @@ class Progress:
         self._last_time = 0.0
         self._seconds_per_step: Optional[float] = None
 
-    def report(self, stage: str, done: int, total: int, note: str = "", seconds_left: Optional[float] = None) -> None:
+    def report(
+        self, stage: str, done: int, total: int, note: str = "", seconds_left: Optional[float] = None
+    ) -> None:
         """Say that `done` of `total` steps of `stage` are finished.
 
         `seconds_left` is given by stages that know it (a time budget); else it follows from the rate.
@@ -70,7 +72,9 @@ class Progress:
 
     def raise_if_cancelled(self) -> None:
         if self._cancelled.is_set():
-            raise Cancelled("Stopped as asked. What was finished is kept; the same command continues from there.")
+            raise Cancelled(
+                "Stopped as asked. What was finished is kept; the same command continues from there."
+            )
 
     def show(self, update: ProgressUpdate) -> None:
         """Display one update; nothing here."""

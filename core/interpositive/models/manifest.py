@@ -91,6 +91,7 @@ class TrainingRecord(_Record):
     steps: int = Field(ge=0)
     cpu_seconds: float = Field(ge=0)
     wall_seconds: float = Field(ge=0)
+    fingerprint: str = ""  # of footage and settings: the same command finds its training finished
 
 
 class FileRecord(_Record):

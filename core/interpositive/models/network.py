@@ -35,7 +35,7 @@ class ShotNetworkConfig:
     width: int = 32  # channels of the first level; the deeper ones have twice as many
     hidden: int = 96  # channels of the head, per cell
     levels: int = 3
-    curve_units: int = 0  # hinges of the global colour curves; 0: a global gain only
+    curve_units: int = 0  # hinges of the global colour curves; 0: a global gain only, and no 3x3 filter
     has_region: bool = False  # the change is confined to a learned region
     toe: float = 0.02  # scene-linear level under which the shaper becomes linear
 
@@ -68,11 +68,12 @@ class ShotNetworkConfig:
     def bytes_per_pixel(self) -> float:
         """Peak bytes of inference per pixel of the window: planes at full size and maps at the first level."""
         planes = 4 * self.inputs + 2 * self.outputs + self.curve_units + 4 * self.has_region
-        cell_channels = 4 * self.width + 2 * self.hidden + CELL_PX**2 * self._heads
+        cell_channels = 4 * self.width + 2 * self.hidden + CELL_PX**2 * self.heads
         return 4.0 * (planes + cell_channels / CELL_PX**2)
 
     @property
-    def _heads(self) -> int:
+    def heads(self) -> int:
+        """Planes that the last layer gives: the outputs, and the region's logit."""
         return self.outputs + self.has_region
 
     def to_json(self) -> dict[str, Any]:
@@ -91,7 +92,9 @@ class ShotNetwork(nn.Module):
         cell = {"kernel_size": CELL_PX, "stride": CELL_PX}
         self.stem = nn.Conv2d(3, width, **cell)
         self.stem_place = nn.Conv2d(2, width, 1, bias=False)
-        self.stem_extra = nn.Conv2d(config.extra_inputs, width, bias=False, **cell) if config.extra_inputs else None
+        self.stem_extra = (
+            nn.Conv2d(config.extra_inputs, width, bias=False, **cell) if config.extra_inputs else None
+        )
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in pairs)
         self.deep = nn.ModuleList(nn.Conv2d(b, b, 3, padding=1) for _, b in pairs)
@@ -99,15 +102,16 @@ class ShotNetwork(nn.Module):
         self.merge = nn.ModuleList(nn.Conv2d(a, a, 3, padding=1) for a, _ in pairs)
         self.head = nn.Conv2d(width, config.hidden, 1)
         self.head_pixels = nn.Conv2d(3, config.hidden, bias=False, **cell)
-        self.out = nn.Conv2d(config.hidden, CELL_PX**2 * config._heads, 1)
+        self.out = nn.Conv2d(config.hidden, CELL_PX**2 * config.heads, 1)
         if config.curve_units:
             self.curves_in = nn.Conv2d(3, config.curve_units, 1)
             self.curves_out = nn.Conv2d(config.curve_units, 3, 1, bias=False)
+            self.curves_filter = nn.Conv2d(3, 3, 3, bias=False)
         # What the extra inputs are brought to zero mean and unit deviation with.
         self.register_buffer("extra_mean", torch.zeros(1, config.extra_inputs, 1, 1))
         self.register_buffer("extra_scale", torch.ones(1, config.extra_inputs, 1, 1))
-        # Logit above which a pixel belongs to the region; set after training.
-        self.register_buffer("region_threshold", torch.zeros(()))
+        # Logit above which a pixel belongs to the region; set when training ends.
+        self.register_buffer("region_threshold", torch.tensor(-1e9))  # everywhere
         self.reset()
 
     def reset(self) -> None:
@@ -120,6 +124,7 @@ class ShotNetwork(nn.Module):
         nn.init.zeros_(self.out.weight)
         if self.config.curve_units:
             nn.init.zeros_(self.curves_out.weight)
+            nn.init.zeros_(self.curves_filter.weight)
 
     def forward(self, plate: Tensor, origin: Tensor, extent: Tensor) -> Tensor:
         """(N, C_in, H, W) scene-linear float32 -> (N, C_out, H, W).
@@ -139,9 +144,13 @@ class ShotNetwork(nn.Module):
         region = heads[:, -1:] if self.config.has_region else None
         heads = heads[:, : self.config.outputs]
         if self.config.curve_units:
-            curves = self.curves_out(F.relu(self.curves_in(shaped)))
-            heads = torch.cat([heads[:, :3] + curves, heads[:, 3:]], 1)
+            heads = torch.cat([heads[:, :3] + self.curves(shaped), heads[:, 3:]], 1)
         return heads, region
+
+    def curves(self, shaped: Tensor) -> Tensor:
+        """The gain (N, 3, H, W) of the global colour curves and their 3x3 filter."""
+        bent = self.curves_out(F.relu(self.curves_in(shaped)))
+        return bent + self.curves_filter(F.pad(shaped, (1, 1, 1, 1), mode="replicate"))
 
     def composite(self, plate: Tensor, heads: Tensor, region: Tensor | None) -> Tensor:
         """Heads put on the plate; outside the region the plate itself."""
@@ -150,7 +159,9 @@ class ShotNetwork(nn.Module):
         if self.config.changes_rgb:
             rgb, first = plate[:, :3], 3
             changed = rgb + (rgb.abs() + self.config.toe) * heads[:, :3]
-            parts.append(changed if region is None else torch.where(region > self.region_threshold, changed, rgb))
+            parts.append(
+                changed if region is None else torch.where(region > self.region_threshold, changed, rgb)
+            )
         if self.config.matte_outputs:
             parts.append(torch.sigmoid(heads[:, first : first + self.config.matte_outputs]))
             first += self.config.matte_outputs
@@ -189,7 +200,9 @@ class ShotNetwork(nn.Module):
         origin = origin.reshape(-1, 2).expand(count, 2)
         planes = []
         for axis, size in ((0, width), (1, height)):
-            centres = torch.arange(size // CELL_PX, device=plate.device, dtype=plate.dtype) * CELL_PX + CELL_PX / 2
+            centres = (
+                torch.arange(size // CELL_PX, device=plate.device, dtype=plate.dtype) * CELL_PX + CELL_PX / 2
+            )
             place = (origin[:, axis, None] + centres) / extent[axis] * 2 - 1  # (N, size/8)
             place = place[:, None, :] if axis == 0 else place[:, :, None]
             planes.append(place.expand(count, height // CELL_PX, width // CELL_PX))

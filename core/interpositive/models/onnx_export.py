@@ -32,7 +32,10 @@ def onnx_bytes(network: ShotNetwork) -> bytes:
     scale = graph.node("Add", [graph.node("Abs", [rgb]), graph.constant(config.toe)])  # |plate| + toe
     shaped = graph.node("Log", [scale])
     features = _features(graph, network, shaped)
-    hidden = graph.node("Relu", [graph.node("Add", [graph.conv(features, "head"), graph.cells(shaped, network, "head_pixels")])])
+    hidden = graph.node(
+        "Relu",
+        [graph.node("Add", [graph.conv(features, "head"), graph.cells(shaped, network, "head_pixels")])],
+    )
     heads = graph.node("DepthToSpace", [graph.conv(hidden, "out")], blocksize=CELL_PX, mode="CRD")
     _composite(graph, network, rgb, scale, shaped, heads)
     return graph.model(config.inputs, config.outputs).SerializeToString()
@@ -107,6 +110,9 @@ def _composite(graph: _Graph, network: ShotNetwork, rgb: str, scale: str, shaped
         if config.curve_units:
             curves = graph.node("Relu", [graph.conv(shaped, "curves_in")])
             gain = graph.node("Add", [gain, graph.conv(curves, "curves_out", bias=False)])
+            sides = graph.constant(np.asarray([0, 0, 1, 1, 0, 0, 1, 1], np.int64))
+            edged = graph.node("Pad", [shaped, sides], mode="edge")
+            gain = graph.node("Add", [gain, graph.conv(edged, "curves_filter", bias=False, padding=0)])
         changed = graph.node("Add", [rgb, graph.node("Mul", [scale, gain])])
         if config.has_region:
             logits = graph.slice(heads, config.outputs, config.outputs + 1)
@@ -149,9 +155,12 @@ class _Graph:
         ends = [self.constant(np.asarray([number], np.int64)) for number in (first, end, 1)]
         return self.node("Slice", [value, *ends])
 
-    def conv(self, value: str, name: str, stride: int = 1, bias: bool = True) -> str:
+    def conv(
+        self, value: str, name: str, stride: int = 1, bias: bool = True, padding: int | None = None
+    ) -> str:
         weights = [self.weight(f"{name}.weight")] + ([self.weight(f"{name}.bias")] if bias else [])
-        padding = 1 if self._weights[f"{name}.weight"].shape[-1] == 3 else 0
+        if padding is None:
+            padding = 1 if self._weights[f"{name}.weight"].shape[-1] == 3 else 0
         return self.node("Conv", [value, *weights], strides=[stride, stride], pads=[padding] * 4)
 
     def residual(self, value: str, name: str) -> str:
@@ -172,10 +181,16 @@ class _Graph:
             "interpositive_shot",
             [tensor("plate", [1, inputs, "height", "width"]), tensor("origin", [2]), tensor("extent", [2])],
             [tensor("result", [1, outputs, "height", "width"])],
-            [numpy_helper.from_array(np.asarray(value, order="C"), name) for name, value in self._initializers.items()],
+            [
+                numpy_helper.from_array(np.asarray(value, order="C"), name)
+                for name, value in self._initializers.items()
+            ],
         )
         model = helper.make_model(
-            graph, producer_name="interpositive", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+            graph,
+            producer_name="interpositive",
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=IR_VERSION,
         )
         onnx.checker.check_model(model)
         return model

@@ -55,4 +55,5 @@ TOOLS: Mapping[str, Tool] = {
     "doctor": Tool(
         "interpositive.tools.doctor", "Say what works on this machine, and what to do about the rest."
     ),
+    "train": Tool("interpositive.tools.train", "Train a shot model on a few frames that you have changed."),
 }

@@ -1,8 +1,9 @@
 """Where training starts: the global colour change that fits the keyframes best, found by least squares.
 
 Either one gain a channel, robustly (the grade of most of the picture, exactly, rather than a compromise
-between a changed subject and its background), or colour curves: hinges of the shaped plate, as a small
-per-pixel layer of the network, when they explain a frame that they were not fitted on clearly better.
+between a changed subject and its background), or colour curves with a 3x3 filter (a sharpening, say): hinges
+of the shaped plate, as a small layer of the network at full size, when they explain a frame that they were
+not fitted on clearly better.
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ _DIRECTIONS = np.concatenate([np.eye(3), np.full((1, 3), 1 / 3)])
 
 @dataclass(frozen=True)
 class GlobalChange:
-    """gain(rgb) = bias + curves_out @ relu(curves_in @ log(|rgb| + toe) + curves_bias); no curves: bias only."""
+    """gain = bias + curves_out @ relu(curves_in @ y + curves_bias) + filter * y with y = log(|rgb| + toe); the
+    filter is a 3x3 cross-correlation. Without curves, the bias only."""
 
     bias: NDArray[np.float32]  # (3,)
     curves_in: NDArray[np.float32]  # (units, 3)
     curves_bias: NDArray[np.float32]  # (units,)
     curves_out: NDArray[np.float32]  # (3, units)
+    filter: NDArray[np.float32]  # (3, 3, 3, 3): out, in, row, column
 
     @property
     def curve_units(self) -> int:
@@ -44,8 +47,13 @@ class GlobalChange:
 
 @dataclass(frozen=True)
 class _Samples:
-    rgb: Matrix  # (N, 3) scene-linear
+    around: Matrix  # (N, 3, 3, 3) scene-linear: channel, row, column
     target: Matrix  # (N, 3)
+
+    @property
+    def rgb(self) -> Matrix:
+        """(N, 3): the pixels themselves."""
+        return self.around[:, :, 1, 1]
 
 
 def fit_global_change(footage: Footage, seed: int) -> GlobalChange:
@@ -60,10 +68,17 @@ def fit_global_change(footage: Footage, seed: int) -> GlobalChange:
 
 def _sample(keyframe: Keyframe, seed: Sequence[int]) -> _Samples:
     usable = np.flatnonzero(keyframe.changed if keyframe.changed.any() else keyframe.valid)
-    chosen = np.random.default_rng(seed).choice(usable, min(_SAMPLES_PER_KEYFRAME, len(usable)), replace=False)
-    pixels = keyframe.plate.reshape(-1, keyframe.plate.shape[2])[chosen, :3]
-    target = keyframe.target.reshape(-1, keyframe.target.shape[2])[chosen, :3]
-    return _Samples(pixels.astype(np.float64), target.astype(np.float64))
+    chosen = np.random.default_rng(seed).choice(
+        usable, min(_SAMPLES_PER_KEYFRAME, len(usable)), replace=False
+    )
+    height, width = keyframe.valid.shape
+    rows, columns = np.divmod(chosen, width)
+    near = np.arange(-1, 2)
+    rows = np.clip(rows[:, None] + near, 0, height - 1)  # (N, 3)
+    columns = np.clip(columns[:, None] + near, 0, width - 1)
+    around = keyframe.plate[rows[:, :, None], columns[:, None, :], :3]  # (N, row, column, channel)
+    target = keyframe.target.reshape(height * width, -1)[chosen, :3]
+    return _Samples(around.transpose(0, 3, 1, 2).astype(np.float64), target.astype(np.float64))
 
 
 def _curves_pay(samples: Sequence[_Samples], toe: float) -> bool:
@@ -77,23 +92,25 @@ def _curves_pay(samples: Sequence[_Samples], toe: float) -> bool:
 
 
 def _error(change: GlobalChange, samples: _Samples, toe: float) -> float:
-    return float(np.sqrt(np.mean(_residual(_gain_of(change, samples.rgb, toe), samples, toe) ** 2)))
+    return float(np.sqrt(np.mean(_residual(_gain_of(change, samples, toe), samples, toe) ** 2)))
 
 
 def _residual(gain: Matrix, samples: _Samples, toe: float) -> Matrix:
     changed = samples.rgb + (np.abs(samples.rgb) + toe) * gain
-    difference = perceived(changed.astype(np.float32), toe) - perceived(samples.target.astype(np.float32), toe)
+    difference = perceived(changed.astype(np.float32), toe) - perceived(
+        samples.target.astype(np.float32), toe
+    )
     return difference.astype(np.float64)
 
 
-def _gain_of(change: GlobalChange, rgb: Matrix, toe: float) -> Matrix:
-    shaped = np.log(np.abs(rgb) + toe)
-    hinges = np.maximum(shaped @ change.curves_in.T + change.curves_bias, 0.0)
-    return change.bias + hinges @ change.curves_out.T
+def _gain_of(change: GlobalChange, samples: _Samples, toe: float) -> Matrix:
+    shaped = np.log(np.abs(samples.around) + toe)
+    hinges = np.maximum(shaped[:, :, 1, 1] @ change.curves_in.T + change.curves_bias, 0.0)
+    return change.bias + hinges @ change.curves_out.T + np.einsum("ncij,ocij->no", shaped, change.filter)
 
 
 def _pooled(samples: Sequence[_Samples]) -> _Samples:
-    return _Samples(np.concatenate([s.rgb for s in samples]), np.concatenate([s.target for s in samples]))
+    return _Samples(np.concatenate([s.around for s in samples]), np.concatenate([s.target for s in samples]))
 
 
 def _needed_gain(samples: _Samples, toe: float) -> tuple[Matrix, Matrix]:
@@ -115,31 +132,35 @@ def _fit_gain(samples: Sequence[_Samples], toe: float) -> GlobalChange:
         error = np.sqrt(np.mean(_residual(np.broadcast_to(bias, needed.shape), pooled, toe) ** 2, axis=1))
         robust = 1.0 / np.maximum(error, _ROBUST_FLOOR)[:, None]
     none = np.zeros((0, 3), np.float32)
-    return GlobalChange(bias.astype(np.float32), none, np.zeros(0, np.float32), none.T)
+    return GlobalChange(bias.astype(np.float32), none, none[:, 0], none.T, np.zeros((3, 3, 3, 3), np.float32))
 
 
 def _fit_curves(samples: Sequence[_Samples], toe: float) -> GlobalChange:
-    """Ridge regression on hinges with knots at quantiles; the first knot of a direction lies below all data,
-    which makes that hinge linear."""
+    """Ridge regression on the filter's nine neighbours and on hinges with knots at quantiles."""
     pooled = _pooled(samples)
     needed, weight = _needed_gain(pooled, toe)
-    shaped = np.log(np.abs(pooled.rgb) + toe)
+    shaped = np.log(np.abs(pooled.around) + toe)  # (N, 3, 3, 3)
+    along = shaped[:, :, 1, 1] @ _DIRECTIONS.T  # (N, directions)
     per_direction = CURVE_UNITS // len(_DIRECTIONS)
+    knots = np.quantile(
+        along, (np.arange(per_direction) + 0.5) / per_direction, axis=0
+    )  # (knots, directions)
     curves_in = np.repeat(_DIRECTIONS, per_direction, axis=0)  # (units, 3)
-    along = shaped @ _DIRECTIONS.T  # (N, directions)
-    inner = (np.arange(per_direction - 1) + 0.5) / (per_direction - 1)
-    knots = [np.concatenate([[line.min() - 0.1], np.quantile(line, inner)]) for line in along.T]
-    curves_bias = -np.concatenate(knots)
-    terms = np.concatenate([np.ones((len(shaped), 1)), np.maximum(shaped @ curves_in.T + curves_bias, 0.0)], axis=1)
+    curves_bias = -knots.T.ravel()
+    hinges = np.maximum(np.repeat(along, per_direction, axis=1) + curves_bias, 0.0)  # (N, units)
+    ones = np.ones((len(shaped), 1))
+    terms = np.concatenate([ones, hinges, shaped.reshape(len(shaped), -1)], axis=1)
     solution = np.empty((terms.shape[1], 3))
     for channel in range(3):
         weighted = terms * weight[:, channel : channel + 1]
         normal = weighted.T @ terms
         ridge = _RIDGE * weight[:, channel].sum() * np.eye(len(normal))
         solution[:, channel] = np.linalg.solve(normal + ridge, weighted.T @ needed[:, channel])
+    first_filter = 1 + CURVE_UNITS
     return GlobalChange(
         solution[0].astype(np.float32),
         curves_in.astype(np.float32),
         curves_bias.astype(np.float32),
-        solution[1:].T.astype(np.float32),
+        solution[1:first_filter].T.astype(np.float32),
+        solution[first_filter:].T.reshape(3, 3, 3, 3).astype(np.float32),
     )

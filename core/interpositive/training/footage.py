@@ -20,6 +20,7 @@ from ..progress import Progress
 RGB = ("R", "G", "B")
 _GREY_TOLERANCE = 1e-3  # of a picture's values, under which R, G and B are one matte
 _LEAST_UNCHANGED = 0.02  # share of bit-identical pixels from which the change has a region
+_PICTURE_FORMATS = {"jpeg", "png", "bmp", "targa", "webp"}  # display-referred, 8 bit as a rule
 _TOE = 0.02  # scene-linear, for plates whose brightest percent reaches 1.0; darker plates get less
 
 
@@ -109,7 +110,7 @@ def read_footage(
         outputs = tuple(_asked_layer(name, files[0][1], keyframes) for name in output_layers)
         outputs = tuple(sorted(outputs, key=lambda layer: layer.kind != "rgb"))
     else:
-        outputs = _changed_layers(files, first.file_format, colour, declared_space, keyframe_space)
+        outputs = _changed_layers(files, first.file_format, declared_space, keyframe_space)
         if not outputs:
             raise NothingToLearnError(
                 f"Plate {plate.name} and keyframes {keyframes.name} are the same in every pixel of frames "
@@ -117,13 +118,23 @@ def read_footage(
                 "changed comp?"
             )
     pairs = tuple(
-        _keyframe(frame, pair, inputs, outputs, _target_colour(pair[1], first.file_format, colour, declared_space, keyframe_space), plate, keyframes)
+        _keyframe(
+            frame,
+            pair,
+            inputs,
+            outputs,
+            _target_colour(pair[1], first.file_format, declared_space, keyframe_space),
+            plate,
+            keyframes,
+        )
         for frame, pair in zip(frames, files, strict=True)
     )
     _report_bad_pixels(pairs, progress)
     window = first.main.display_window
     unchanged = 1.0 - np.mean([keyframe.changed[keyframe.valid].mean() for keyframe in pairs])
-    brightest = float(np.percentile(np.abs(np.concatenate([k.plate[::7, ::7, :3].ravel() for k in pairs])), 99))
+    brightest = float(
+        np.percentile(np.abs(np.concatenate([k.plate[::7, ::7, :3].ravel() for k in pairs])), 99)
+    )
     return Footage(
         plate=plate,
         keyframes=pairs,
@@ -149,7 +160,9 @@ def _paired_frames(plate: PlateSequence, keyframes: PlateSequence) -> list[int]:
     return list(keyframes.frames)
 
 
-def _require_same_display(frame: int, plate: ImageFile, keyframe: ImageFile, keyframes: PlateSequence) -> None:
+def _require_same_display(
+    frame: int, plate: ImageFile, keyframe: ImageFile, keyframes: PlateSequence
+) -> None:
     ours, theirs = plate.main.display_window, keyframe.main.display_window
     if (ours.width, ours.height) != (theirs.width, theirs.height):
         raise SizeMismatchError(
@@ -184,7 +197,9 @@ def _named_layer(name: str, file: ImageFile) -> Layer:
 def _asked_layer(name: str, keyframe: ImageFile, keyframes: PlateSequence) -> Layer:
     if name.lower() in ("rgb", "beauty"):
         if any(channel not in keyframe.main.channels for channel in RGB):
-            raise ChannelError(f"Keyframes {keyframes.name} have no R, G and B. Leave rgb out of --output-layers.")
+            raise ChannelError(
+                f"Keyframes {keyframes.name} have no R, G and B. Leave rgb out of --output-layers."
+            )
         return Layer("beauty", RGB, "rgb")
     return _named_layer(name, keyframe)
 
@@ -192,7 +207,6 @@ def _asked_layer(name: str, keyframe: ImageFile, keyframes: PlateSequence) -> La
 def _changed_layers(
     files: Sequence[tuple[ImageFile, ImageFile]],
     plate_format: str,
-    colour: PlateColour,
     declared_space: str | None,
     keyframe_space: str | None,
 ) -> tuple[Layer, ...]:
@@ -206,7 +220,7 @@ def _changed_layers(
         return (Layer("matte", ("R",), "matte"),)
     layers: list[Layer] = []
     for plate, keyframe in files:
-        space = _target_colour(keyframe, plate_format, colour, declared_space, keyframe_space)
+        space = _target_colour(keyframe, plate_format, declared_space, keyframe_space)
         ours = placed(plate.select(RGB), plate.main.data_window, _relative(keyframe, plate), np.nan)
         theirs = to_working(keyframe.select(RGB), space)
         if np.any((ours != theirs) & np.isfinite(ours) & np.isfinite(theirs)):
@@ -232,15 +246,15 @@ def _is_grey(rgb: Pixels) -> bool:
 def _target_colour(
     keyframe: ImageFile,
     plate_format: str,
-    colour: PlateColour,
     declared_space: str | None,
     keyframe_space: str | None,
 ) -> PlateColour:
-    declared = keyframe_space or (declared_space if keyframe.file_format == plate_format else None)
-    found = plate_colour(keyframe, declared)
-    if not colour.is_scene_linear and found.is_scene_linear and found.source == "file format":
-        return found  # an EXR from the comp of a log plate: taken as being in the working space
-    return found
+    """An EXR from the comp is scene-linear as it stands; other files share the plate's declared space when they
+    are of its kind."""
+    is_alike = (
+        keyframe.file_format == plate_format or {keyframe.file_format, plate_format} <= _PICTURE_FORMATS
+    )
+    return plate_colour(keyframe, keyframe_space or (declared_space if is_alike else None))
 
 
 def _relative(keyframe: ImageFile, plate: ImageFile) -> Window:
@@ -255,7 +269,9 @@ def _origin(image_file: ImageFile) -> tuple[int, int]:
 
 
 def _network_input(image_file: ImageFile, inputs: Sequence[Layer]) -> Pixels:
-    return np.nan_to_num(image_file.select([name for layer in inputs for name in layer.channels]), posinf=0, neginf=0)
+    return np.nan_to_num(
+        image_file.select([name for layer in inputs for name in layer.channels]), posinf=0, neginf=0
+    )
 
 
 def _keyframe(

@@ -8,11 +8,12 @@ Adam: Kingma and Ba 2015.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+MUON_RATE, ADAM_RATE, DRIFT_RATE = 0.02, 2e-3, 3e-3
 _MOMENTUM = 0.9
 _ADAM_DECAY = (0.9, 0.99)
 _ADAM_EPSILON = 1e-8
@@ -24,13 +25,15 @@ _PLAIN_LAYERS = ("out.", "curves_")
 
 
 class ShotOptimiser:
-    """One step of all parameters of `network`; `muon_rate` and `adam_rate` are scaled by the schedule."""
+    """One step of the trained parameters of `network` and of `drift`, all rates times `slower`."""
 
-    def __init__(self, network: nn.Module, muon_rate: float, adam_rate: float) -> None:
+    def __init__(self, network: nn.Module, drift: Sequence[Tensor] = (), slower: float = 1.0) -> None:
         named = [(name, weight) for name, weight in network.named_parameters() if weight.requires_grad]
         self._muon = [w for name, w in named if w.ndim == 4 and not name.startswith(_PLAIN_LAYERS)]
-        self._adam = [w for name, w in named if w.ndim != 4 or name.startswith(_PLAIN_LAYERS)]
-        self._muon_rate, self._adam_rate = muon_rate, adam_rate
+        plain = [w for name, w in named if w.ndim != 4 or name.startswith(_PLAIN_LAYERS)]
+        self._adam = [*plain, *drift]
+        self._muon_rate = MUON_RATE * slower
+        self._adam_rates = [ADAM_RATE * slower] * len(plain) + [DRIFT_RATE * slower] * len(drift)
         self._steps = 0
         self._momentum = [torch.zeros_like(weight) for weight in self._muon]
         self._mean = [torch.zeros_like(weight) for weight in self._adam]
@@ -49,14 +52,14 @@ class ShotOptimiser:
             tall = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
             weight.add_(matrix.view_as(weight), alpha=-self._muon_rate * factor * tall)
         first, second = (1.0 - decay**self._steps for decay in _ADAM_DECAY)
-        for weight, mean, square in zip(self._adam, self._mean, self._square, strict=True):
+        groups = zip(self._adam, self._adam_rates, self._mean, self._square, strict=True)
+        for weight, rate, mean, square in groups:
             if weight.grad is None:
                 continue
             mean.lerp_(weight.grad, 1.0 - _ADAM_DECAY[0])
             square.lerp_(weight.grad.square(), 1.0 - _ADAM_DECAY[1])
-            weight.addcdiv_(
-                mean, (square / second).sqrt_().add_(_ADAM_EPSILON), value=-self._adam_rate * factor / first
-            )
+            size = (square / second).sqrt_().add_(_ADAM_EPSILON)
+            weight.addcdiv_(mean, size, value=-rate * factor / first)
 
     def state(self) -> dict[str, Tensor]:
         """All that a checkpoint keeps."""
@@ -73,13 +76,22 @@ class ShotOptimiser:
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:
-    """The nearest semi-orthogonal matrix, roughly: Newton-Schulz, five steps, singular values 0.7 to 1.2."""
+    """The nearest semi-orthogonal matrix, roughly: Newton-Schulz, five steps, singular values 0.7 to 1.2.
+
+    X <- (a + b G + c G^2) X with G = X X^T. The factors commute with G, so they are multiplied up among small
+    matrices and meet the large one once, at the end.
+    """
     a, b, c = _QUINTIC
     current = matrix / (matrix.norm() + 1e-7)
     is_tall = current.shape[0] > current.shape[1]
     if is_tall:
         current = current.T
+    gram = current @ current.T
+    identity = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    product = identity
     for _ in range(_ITERATIONS):
-        gram = current @ current.T
-        current = a * current + (b * gram + c * gram @ gram) @ current
+        factor = torch.addmm(a * identity + b * gram, gram, gram, alpha=c)
+        product = factor @ product
+        gram = factor @ gram @ factor
+    current = product @ current
     return current.T if is_tall else current

@@ -1,8 +1,8 @@
 """Scene-linear values on a scale where equal steps look about equal, for errors and measured quality.
 
-    p(v) = sign(v) * ((|v| + d)^0.45 - d^0.45)
+    p(v) = sign(v) * (sqrt(|v| + d) - sqrt(d))
 
-A power of 0.45 is about the inverse of a display's transfer (ITU-R BT.1886, IEC 61966-2-1); the offset d, a
+A square root is about the inverse of a display's transfer (ITU-R BT.1886, IEC 61966-2-1); the offset d, a
 multiple of the shaper's toe, keeps the slope finite at black. Unlike a display encoding it is defined,
 and monotonic, below zero and above one.
 """
@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-_POWER = 0.45
 _OFFSET_IN_TOES = 1.5
 
 Array = TypeVar("Array", Tensor, NDArray[np.float32])
@@ -26,13 +25,13 @@ def perceived(values: Array, toe: float) -> Array:
     """p(v) of scene-linear `values`, any shape."""
     offset = _OFFSET_IN_TOES * toe
     if isinstance(values, Tensor):
-        return torch.sign(values) * ((values.abs() + offset) ** _POWER - offset**_POWER)
-    return (np.sign(values) * ((np.abs(values) + offset) ** _POWER - offset**_POWER)).astype(np.float32)
+        return torch.sign(values) * (torch.sqrt(values.abs() + offset) - offset**0.5)
+    return (np.sign(values) * (np.sqrt(np.abs(values) + offset) - offset**0.5)).astype(np.float32)
 
 
 def perceived_slope(values: NDArray[np.float64], toe: float) -> NDArray[np.float64]:
     """dp/dv."""
-    return _POWER * (np.abs(values) + _OFFSET_IN_TOES * toe) ** (_POWER - 1.0)
+    return 0.5 / np.sqrt(np.abs(values) + _OFFSET_IN_TOES * toe)
 
 
 def perceived_psnr(result: NDArray[np.float32], target: NDArray[np.float32], toe: float) -> float:

@@ -1,0 +1,166 @@
+"""Footage as training holds it: padded tensors, with the error of the closed-form start and the region."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..images.image import Pixels
+from ..models.network import ShotNetwork
+from .crops import Picture
+from .footage import Footage, Keyframe
+from .motion import CarriedLabel, carry_labels, small_plate
+from .perception import perceived
+
+Mask = NDArray[np.bool_]
+
+_CLOSED_PX, _GROWN_PX = 9, 3  # holes of the changed pixels that are filled, and how far they grow
+_EDGE_PX = 33  # how wide around an edge of a matte or region errors are expected
+_EDGE_ERROR, _INSIDE_ERROR, _REGION_EDGE_ERROR = 1.0, 0.3, 0.02
+
+
+def keyframe_pictures(footage: Footage, network: ShotNetwork) -> list[Picture]:
+    """One picture a keyframe, in order."""
+    return [
+        picture(
+            network,
+            keyframe.plate,
+            keyframe.target,
+            keyframe.valid.astype(np.float32),
+            changed_region(keyframe.changed) if footage.has_region else np.ones_like(keyframe.valid),
+            keyframe.origin,
+            place,
+        )
+        for place, keyframe in enumerate(footage.keyframes)
+    ]
+
+
+def picture(
+    network: ShotNetwork,
+    plate: Pixels,
+    target: Pixels,
+    weight: NDArray[np.float32],
+    region: NDArray[np.float32] | Mask,
+    origin: tuple[int, int],
+    keyframe: int | None,
+) -> Picture:
+    """Pad to the stride (with weight zero) and find where the untrained network is wrong."""
+    stride = network.config.stride
+    planes = {
+        "plate": padded(plate, stride, "edge"),
+        "target": padded(target, stride, "edge"),
+        "weight": padded(weight[..., None], stride, "constant"),
+        "region": padded(region.astype(np.float32)[..., None], stride, "edge"),
+    }
+    return Picture(**planes, start_error=_start_error(network, planes), origin=origin, keyframe=keyframe)
+
+
+def changed_region(changed: Mask) -> Mask:
+    """The region (H, W) of an artist's change: changed pixels, their holes closed, grown by a pixel or so."""
+    mask = changed.astype(np.uint8)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((_CLOSED_PX, _CLOSED_PX), np.uint8))
+    grown: Mask = cv2.dilate(mask, np.ones((_GROWN_PX, _GROWN_PX), np.uint8)).astype(bool)
+    return grown
+
+
+def carried_pictures(
+    footage: Footage, network: ShotNetwork, report: Callable[[int, int], None]
+) -> list[Picture]:
+    """Pictures of the frames between keyframes with labels carried along optical flow; see `motion`.
+
+    `report` is called with (done, total) flows and plates.
+    """
+    keyframes = {keyframe.frame: keyframe for keyframe in footage.keyframes}
+    first, last = min(keyframes), max(keyframes)
+    between = [frame for frame in footage.unlabelled_frames() if first < frame < last]
+    total = 3 * len(between) + 2 * len(keyframes)
+    plates: dict[int, Pixels] = {}
+    origins: dict[int, tuple[int, int]] = {}
+    for frame in sorted({*between, *keyframes}):
+        plate, origins[frame] = footage.read_plate(frame)
+        plates[frame] = plate
+        report(len(plates), total)
+    one_size = [f for f in between if plates[f].shape == next(iter(keyframes.values())).plate.shape]
+    small = {frame: small_plate(plate[..., :3]) for frame, plate in plates.items()}
+    labels = {frame: _label_planes(footage, keyframe) for frame, keyframe in keyframes.items()}
+    carried = carry_labels(
+        one_size, small, labels, footage.toe, lambda flows: report(min(len(plates) + flows, total), total)
+    )
+    return [
+        _carried_picture(footage, network, plates[label.frame], origins[label.frame], label)
+        for label in carried
+    ]
+
+
+def _label_planes(footage: Footage, keyframe: Keyframe) -> Pixels:
+    """What is carried: the gain instead of the colour, so that the frame's own plate keeps its detail."""
+    planes = keyframe.target.copy()
+    if footage.changes_rgb:
+        rgb = keyframe.plate[..., :3]
+        planes[..., :3] = (planes[..., :3] - rgb) / (np.abs(rgb) + footage.toe)
+    region = changed_region(keyframe.changed) if footage.has_region else keyframe.valid
+    return np.concatenate([planes, region[..., None], keyframe.valid[..., None]], 2).astype(np.float32)
+
+
+def _carried_picture(
+    footage: Footage, network: ShotNetwork, plate: Pixels, origin: tuple[int, int], label: CarriedLabel
+) -> Picture:
+    target, region, valid = label.planes[..., :-2].copy(), label.planes[..., -2], label.planes[..., -1]
+    if footage.changes_rgb:
+        rgb = plate[..., :3]
+        target[..., :3] = rgb + (np.abs(rgb) + footage.toe) * target[..., :3]
+    weight = label.trust * (valid > 0.99)
+    return picture(network, plate, target, weight, region, origin, None)
+
+
+def padded(pixels: Pixels, stride: int, mode: str = "edge") -> Tensor:
+    """(H, W, C) -> (C, H', W') with H' and W' multiples of `stride`; `mode` as numpy.pad has it."""
+    height, width = pixels.shape[:2]
+    padding = ((0, -height % stride), (0, -width % stride), (0, 0))
+    filled = np.pad(pixels, padding, mode=mode)  # type: ignore[call-overload]
+    return torch.from_numpy(np.ascontiguousarray(filled.transpose(2, 0, 1)))
+
+
+@torch.no_grad()
+def _start_error(network: ShotNetwork, planes: dict[str, Tensor]) -> Tensor:
+    """(H', W') expected error of each pixel before training."""
+    config = network.config
+    plate, target, weight = planes["plate"], planes["target"], planes["weight"]
+    error = torch.zeros(plate.shape[1:])
+    first = 0
+    if config.changes_rgb:
+        start = start_result(network, plate[None])[0]
+        error += (perceived(start, config.toe) - perceived(target[:3], config.toe)).abs().mean(0)
+        first = 3
+    for matte in target[first : first + config.matte_outputs]:
+        error += _EDGE_ERROR * _edges(matte) + _INSIDE_ERROR * matte
+    if config.data_outputs:
+        error += target[first + config.matte_outputs :].abs().mean(0)
+    if config.has_region:
+        error += _REGION_EDGE_ERROR * _edges(planes["region"][0])
+    return error * weight[0]
+
+
+@torch.no_grad()
+def start_result(network: ShotNetwork, plate: Tensor) -> Tensor:
+    """RGB (N, 3, H, W) after the closed-form change alone."""
+    bias = network.out.bias.view(network.config.heads, -1)[:3, 0].view(1, 3, 1, 1)
+    shaped = network.shape(plate[:, :3])
+    gain = bias.expand_as(shaped)
+    if network.config.curve_units:
+        gain = gain + network.curves(shaped)
+    return plate[:, :3] + (plate[:, :3].abs() + network.config.toe) * gain
+
+
+def _edges(plane: Tensor) -> Tensor:
+    """1 within `_EDGE_PX` of a change from 0 to 1."""
+    padding = _EDGE_PX // 2
+    high = F.max_pool2d(plane[None, None], _EDGE_PX, 1, padding)
+    low = -F.max_pool2d(-plane[None, None], _EDGE_PX, 1, padding)
+    return (high - low)[0, 0]
