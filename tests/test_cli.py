@@ -17,7 +17,7 @@ from interpositive.tools import TOOLS
 from sample_tool import CLI_COMMAND
 from sample_tool import TOOLS as SAMPLE_TOOLS
 
-HELP_LIMIT_S = 0.3
+HELP_LIMIT_S = 0.3  # CPU-seconds
 HEAVY_LIBRARIES = ("torch", "OpenImageIO", "PyOpenColorIO", "cv2", "onnxruntime", "av", "matplotlib")
 
 
@@ -37,13 +37,13 @@ def test_help_imports_the_standard_library_and_nothing_else(child_environment: d
 
 
 def test_help_starts_within_its_limit(child_environment: dict[str, str]) -> None:
-    best_s = float("inf")
-    for _ in range(5):
-        start = time.perf_counter()
-        command = [sys.executable, "-m", "interpositive", "--help"]
-        subprocess.run(command, env=child_environment, stdout=subprocess.DEVNULL)
-        best_s = min(best_s, time.perf_counter() - start)
-    assert best_s < HELP_LIMIT_S
+    code = (
+        "import sys, time; from interpositive.cli import main; main(['--help'])\n"
+        "print(time.process_time(), file=sys.stderr)"  # CPU time from the start of Python: others may be busy
+    )
+    command = [sys.executable, "-c", code]
+    runs = [subprocess.run(command, env=child_environment, capture_output=True, text=True) for _ in range(5)]
+    assert min(float(done.stderr) for done in runs) < HELP_LIMIT_S
 
 
 @pytest.mark.parametrize("name", TOOLS)
@@ -196,3 +196,18 @@ def start_counting(*options: str, environment: dict[str, str]) -> subprocess.Pop
     while "counting" not in child.stderr.readline():
         assert child.poll() is None
     return child
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_that_wait_sleep_unless_the_user_chose_otherwise(
+    chosen: str | None, expected: str, child_environment: dict[str, str]
+) -> None:
+    environment = {name: value for name, value in child_environment.items() if name != "OMP_WAIT_POLICY"}
+    if chosen is not None:
+        environment["OMP_WAIT_POLICY"] = chosen
+    code = (
+        "import os; from interpositive.cli import main; main(['--version'])\n"
+        "print(os.environ['OMP_WAIT_POLICY'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout.split()[-1] == expected

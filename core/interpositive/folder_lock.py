@@ -61,9 +61,10 @@ def lock_folder(folder: Path, purpose: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         _acquire(path, holder)
     except OSError as error:
+        in_the_way = next((place for place in (folder, *folder.parents) if place.is_file()), None)
+        reason = f"{in_the_way} is a file" if in_the_way is not None else error.strerror
         raise OutputError(
-            f"Folder {folder} cannot be written: {error.strerror}. "
-            "Choose another --out or change its permissions."
+            f"Folder {folder} cannot be written: {reason}. Choose another folder or change its permissions."
         ) from error
     try:
         yield

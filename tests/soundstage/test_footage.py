@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from interpositive.errors import Cancelled
 from interpositive.images.reading import read_image_file
 from interpositive.progress import Progress
 from interpositive.soundstage.footage import Footage, render_footage, timecode, write_frame
@@ -62,3 +66,16 @@ def test_other_settings_replace_the_shot(tmp_path: Path) -> None:
         "robot_plate.1001.exr",
         "robot_plate.1002.exr",
     ]
+
+
+def test_a_cancel_does_not_wait_for_the_frames_in_work(tmp_path: Path) -> None:
+    slow = SampleSettings(width=1024, height=576, frame_count=8)
+    progress = Progress()
+    threading.Timer(3.0, progress.cancel).start()
+    started = time.monotonic()
+    with pytest.raises(Cancelled):
+        render_footage(tmp_path, slow, progress)
+    assert time.monotonic() - started < 8.0
+    assert multiprocessing.active_children() == []
+    assert render_footage(tmp_path, SETTINGS, Progress()).is_whole(1004)
+    assert list(tmp_path.rglob(".*")) == []

@@ -153,7 +153,7 @@ def _refuse_what_is_no_folder(folder: Path) -> None:
                 "never loaded, because loading one runs the code inside it. "
                 "Give a folder of interpositive train."
             )
-        if (folder / CHECKPOINT_FOLDER).is_dir():
+        if (folder / CHECKPOINT_FOLDER).is_dir() or (folder / LOG_FILE).is_file():
             raise ForeignModelError(
                 f"{folder} holds a training run that has not finished and no model yet. "
                 "Run the same interpositive train command again; it continues."

@@ -9,9 +9,13 @@ nothing passes through an inverse curve. Everything, from shaper to composite, i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -35,7 +39,7 @@ class ShotNetworkConfig:
     width: int = 32  # channels of the first level; the deeper ones have twice as many
     hidden: int = 96  # channels of the head, per cell
     levels: int = 3
-    curve_units: int = 0  # hinges of the global colour curves; 0: a global gain only, and no 3x3 filter
+    curve_units: int = 0  # hinges of the global colour curves; 0: none
     has_region: bool = False  # the change is confined to a learned region
     toe: float = 0.02  # scene-linear level under which the shaper becomes linear
 
@@ -54,20 +58,22 @@ class ShotNetworkConfig:
 
     @property
     def receptive_px(self) -> int:
-        """How far, px, an input pixel can reach: one cell per 3x3 convolution of each level, and the fold."""
-        reach = CELL_PX + 2 * CELL_PX  # the fold itself, then two convolutions at the first level
-        for level in range(1, self.levels):
-            cell = CELL_PX * 2**level
-            is_deepest = level == self.levels - 1
-            # Down (at the resolution above), one convolution down and, but at the bottom, one up; then the
-            # nearest-neighbour upsampling.
-            reach += cell // 2 + cell * (1 if is_deepest else 2) + cell // 2
-        return -(-reach // self.stride) * self.stride
+        """How far beyond a block of the stride grid the input matters, px, on that grid.
+
+        Followed from the last layer back to the plate, in cells of each level: up-sampling halves the
+        distance, a 3x3 convolution adds one cell, one of stride two doubles it and adds one.
+        """
+        cells = 1  # the last 3x3 convolution, at the first level
+        for _ in range(1, self.levels):
+            cells = (cells + 1) // 2 + 1
+        for _ in range(1, self.levels):
+            cells = 2 * cells + 1 + 1
+        return -(-cells * CELL_PX // self.stride) * self.stride
 
     @property
     def bytes_per_pixel(self) -> float:
-        """Peak bytes of inference per pixel of the window: planes at full size and maps at the first level."""
-        planes = 4 * self.inputs + 2 * self.outputs + self.curve_units + 4 * self.has_region
+        """Peak bytes of inference per pixel of the window: full planes and maps at the first level."""
+        planes = 4 * self.inputs + 2 * self.outputs + 2 * self.curve_units + 4 * self.has_region
         cell_channels = 4 * self.width + 2 * self.hidden + CELL_PX**2 * self.heads
         return 4.0 * (planes + cell_channels / CELL_PX**2)
 
@@ -88,7 +94,7 @@ class ShotNetwork(nn.Module):
         self.config = config
         width, levels = config.width, config.levels
         widths = [width] + [2 * width] * (levels - 1)
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(pairwise(widths))
         cell = {"kernel_size": CELL_PX, "stride": CELL_PX}
         self.stem = nn.Conv2d(3, width, **cell)
         self.stem_place = nn.Conv2d(2, width, 1, bias=False)
@@ -103,10 +109,11 @@ class ShotNetwork(nn.Module):
         self.head = nn.Conv2d(width, config.hidden, 1)
         self.head_pixels = nn.Conv2d(3, config.hidden, bias=False, **cell)
         self.out = nn.Conv2d(config.hidden, CELL_PX**2 * config.heads, 1)
+        # From each pixel of a cell to each gain of the cell: fine detail, which `hidden` is too narrow for.
+        self.detail = nn.Conv2d(3, CELL_PX**2 * config.heads, bias=False, **cell)
         if config.curve_units:
             self.curves_in = nn.Conv2d(3, config.curve_units, 1)
             self.curves_out = nn.Conv2d(config.curve_units, 3, 1, bias=False)
-            self.curves_filter = nn.Conv2d(3, 3, 3, bias=False)
         # What the extra inputs are brought to zero mean and unit deviation with.
         self.register_buffer("extra_mean", torch.zeros(1, config.extra_inputs, 1, 1))
         self.register_buffer("extra_scale", torch.ones(1, config.extra_inputs, 1, 1))
@@ -115,16 +122,16 @@ class ShotNetwork(nn.Module):
         self.reset()
 
     def reset(self) -> None:
-        """He initialisation (He et al. 2015); the last layer zero, so that training starts at the closed form."""
+        """He initialisation (He et al. 2015); the last layer zero: training starts at the closed form."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
         nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.detail.weight)
         if self.config.curve_units:
             nn.init.zeros_(self.curves_out.weight)
-            nn.init.zeros_(self.curves_filter.weight)
 
     def forward(self, plate: Tensor, origin: Tensor, extent: Tensor) -> Tensor:
         """(N, C_in, H, W) scene-linear float32 -> (N, C_out, H, W).
@@ -140,7 +147,7 @@ class ShotNetwork(nn.Module):
         shaped = self.shape(plate[:, :3])  # (N, 3, H, W)
         features = self._features(plate, shaped, origin, extent)  # (N, width, H/8, W/8)
         hidden = F.relu(self.head(features) + _cells(self.head_pixels, shaped))
-        heads = F.pixel_shuffle(self.out(hidden), CELL_PX)  # (N, heads, H, W)
+        heads = F.pixel_shuffle(self.out(hidden) + _cells(self.detail, shaped), CELL_PX)  # (N, heads, H, W)
         region = heads[:, -1:] if self.config.has_region else None
         heads = heads[:, : self.config.outputs]
         if self.config.curve_units:
@@ -148,9 +155,32 @@ class ShotNetwork(nn.Module):
         return heads, region
 
     def curves(self, shaped: Tensor) -> Tensor:
-        """The gain (N, 3, H, W) of the global colour curves and their 3x3 filter."""
-        bent = self.curves_out(F.relu(self.curves_in(shaped)))
-        return bent + self.curves_filter(F.pad(shaped, (1, 1, 1, 1), mode="replicate"))
+        """The gain (N, 3, H, W) of the global colour curves."""
+        bent: Tensor = self.curves_out(F.relu(self.curves_in(shaped)))
+        return bent
+
+    def start_gain(self, shaped: Tensor) -> Tensor:
+        """The gain (N, 3, H, W) of an untrained network: what `closed_form` has put into it."""
+        cells = _cells(self.detail, shaped) + self.out.bias[:, None, None]
+        gain = F.pixel_shuffle(cells, CELL_PX)[:, :3]
+        return gain + self.curves(shaped) if self.config.curve_units else gain
+
+    def set_filter(self, kernel: Tensor, bias: Tensor) -> None:
+        """Make `detail` the 3x3 filter `kernel` (3, 3, 3, 3: out, in, row, column) of the shaped plate and the
+        last layer's bias `bias` (3,). At the border of a cell its outermost pixel stands for the next cell's.
+        """
+        weight = torch.zeros(3, CELL_PX, CELL_PX, 3, CELL_PX, CELL_PX)  # out: channel, row, column; in: the same
+        for row, column in product(range(CELL_PX), repeat=2):
+            for down, right in product(range(3), repeat=2):
+                source_row = min(max(row + down - 1, 0), CELL_PX - 1)
+                source_column = min(max(column + right - 1, 0), CELL_PX - 1)
+                weight[:, row, column, :, source_row, source_column] += kernel[:, :, down, right]
+        outputs = 3 * CELL_PX**2
+        with torch.no_grad():
+            # The shaper's normalisation that `_cells` folds in is taken out again.
+            self.detail.weight[:outputs] = weight.reshape(outputs, 3, CELL_PX, CELL_PX) / _SHAPER_SCALE
+            unshifted = bias + _SHAPER_MEAN * kernel.sum((1, 2, 3))
+            self.out.bias[:outputs] = unshifted.repeat_interleave(CELL_PX**2)
 
     def composite(self, plate: Tensor, heads: Tensor, region: Tensor | None) -> Tensor:
         """Heads put on the plate; outside the region the plate itself."""
@@ -174,7 +204,7 @@ class ShotNetwork(nn.Module):
         return torch.log(rgb.abs() + self.config.toe)
 
     def cell_features(self, plate: Tensor, origin: Tensor, extent: Tensor) -> Tensor:
-        """(N, width, H/8, W/8): what the network knows about each cell; `suggest-keyframes` compares these."""
+        """(N, width, H/8, W/8): what the network knows of each cell; `suggest-keyframes` compares these."""
         return self._features(plate, self.shape(plate[:, :3]), origin, extent)
 
     def _features(self, plate: Tensor, shaped: Tensor, origin: Tensor, extent: Tensor) -> Tensor:
@@ -207,6 +237,13 @@ class ShotNetwork(nn.Module):
             place = place[:, None, :] if axis == 0 else place[:, :, None]
             planes.append(place.expand(count, height // CELL_PX, width // CELL_PX))
         return torch.stack(planes, 1)
+
+
+def load_network(config: Mapping[str, Any], weights: Path) -> ShotNetwork:
+    """The network of a model folder: its manifest's `network` and its safetensors, on the CPU."""
+    network = ShotNetwork(ShotNetworkConfig(**config))
+    network.load_state_dict(safetensors.torch.load_file(weights))
+    return network.eval()
 
 
 def folded_cell_weights(conv: nn.Module) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,10 @@ OPSET, IR_VERSION = 17, 8
 
 
 def export_onnx(network: ShotNetwork, path: Path) -> None:
-    """Write the network to `path`: inputs "plate" (1, C_in, H, W), "origin" (2,), "extent" (2,), output "result"."""
+    """Write the network to `path`: "plate" (1, C_in, H, W), "origin" (2,), "extent" (2,) -> "result".
+
+    See `ShotNetwork.forward` for what they are.
+    """
     path.write_bytes(onnx_bytes(network))
 
 
@@ -36,7 +39,8 @@ def onnx_bytes(network: ShotNetwork) -> bytes:
         "Relu",
         [graph.node("Add", [graph.conv(features, "head"), graph.cells(shaped, network, "head_pixels")])],
     )
-    heads = graph.node("DepthToSpace", [graph.conv(hidden, "out")], blocksize=CELL_PX, mode="CRD")
+    cells = graph.node("Add", [graph.conv(hidden, "out"), graph.cells(shaped, network, "detail")])
+    heads = graph.node("DepthToSpace", [cells], blocksize=CELL_PX, mode="CRD")
     _composite(graph, network, rgb, scale, shaped, heads)
     return graph.model(config.inputs, config.outputs).SerializeToString()
 
@@ -110,9 +114,6 @@ def _composite(graph: _Graph, network: ShotNetwork, rgb: str, scale: str, shaped
         if config.curve_units:
             curves = graph.node("Relu", [graph.conv(shaped, "curves_in")])
             gain = graph.node("Add", [gain, graph.conv(curves, "curves_out", bias=False)])
-            sides = graph.constant(np.asarray([0, 0, 1, 1, 0, 0, 1, 1], np.int64))
-            edged = graph.node("Pad", [shaped, sides], mode="edge")
-            gain = graph.node("Add", [gain, graph.conv(edged, "curves_filter", bias=False, padding=0)])
         changed = graph.node("Add", [rgb, graph.node("Mul", [scale, gain])])
         if config.has_region:
             logits = graph.slice(heads, config.outputs, config.outputs + 1)
@@ -155,12 +156,9 @@ class _Graph:
         ends = [self.constant(np.asarray([number], np.int64)) for number in (first, end, 1)]
         return self.node("Slice", [value, *ends])
 
-    def conv(
-        self, value: str, name: str, stride: int = 1, bias: bool = True, padding: int | None = None
-    ) -> str:
+    def conv(self, value: str, name: str, stride: int = 1, bias: bool = True) -> str:
         weights = [self.weight(f"{name}.weight")] + ([self.weight(f"{name}.bias")] if bias else [])
-        if padding is None:
-            padding = 1 if self._weights[f"{name}.weight"].shape[-1] == 3 else 0
+        padding = 1 if self._weights[f"{name}.weight"].shape[-1] == 3 else 0
         return self.node("Conv", [value, *weights], strides=[stride, stride], pads=[padding] * 4)
 
     def residual(self, value: str, name: str) -> str:

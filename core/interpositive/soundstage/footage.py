@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import signal
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..images.image import Image
-from ..images.writing import whole_file, write_exr
+from ..images.writing import remove_unfinished, whole_file, write_exr
 from ..memory import keep_freed_memory, usable_cores
 from ..progress import Progress
 from .camera import Camera
@@ -29,6 +30,7 @@ SCENE_VERSION = 1  # raise it whenever the picture changes
 _AP1_CHROMATICITIES = (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767)  # ACES S-2014-004
 _FIRST_HOUR = 1
 _F_NUMBER = 4.0
+_CANCEL_INTERVAL_S = 0.2
 _METRES_PER_UNIT = 0.1  # the robot is 29 cm tall
 
 
@@ -65,18 +67,27 @@ def render_footage(folder: Path, settings: SampleSettings, progress: Progress) -
     done = settings.frame_count - len(missing)
     progress.report("rendering the sample shot", done, settings.frame_count)
     context = multiprocessing.get_context("spawn")
-    workers = min(usable_cores(), len(missing))
-    with ProcessPoolExecutor(workers, context, initializer=keep_freed_memory) as pool:
-        futures = [pool.submit(write_frame, footage, frame) for frame in missing]
+    others = set(multiprocessing.active_children())
+    with ProcessPoolExecutor(min(usable_cores(), len(missing)), context, initializer=_start_worker) as pool:
+        waiting = {pool.submit(write_frame, footage, frame) for frame in missing}
         try:
-            for future in as_completed(futures):
-                future.result()
-                done += 1
-                progress.report("rendering the sample shot", done, settings.frame_count)
+            while waiting:
+                finished, waiting = wait(waiting, _CANCEL_INTERVAL_S, return_when=FIRST_COMPLETED)
+                progress.raise_if_cancelled()
+                for future in finished:
+                    future.result()
+                    done += 1
+                    progress.report("rendering the sample shot", done, settings.frame_count)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.terminate()  # frames appear whole, so one that is cut short is only rendered again
             raise
     return footage
+
+
+def _start_worker() -> None:
+    keep_freed_memory()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one decides
 
 
 def write_frame(footage: Footage, frame: int) -> None:
@@ -132,9 +143,11 @@ def _attributes(camera: Camera, frame: int) -> tuple[dict[str, Any], dict[str, s
 
 
 def _claim(footage: Footage) -> None:
-    """Write `shot.json`; frames of other settings or of an older scene are removed first."""
+    """Write `shot.json`; frames of other settings, of an older scene or half written are removed first."""
     wanted = {"schema": SCHEMA, "version": 1, "scene": SCENE_VERSION, **asdict(footage.settings)}
     record = footage.folder / SHOT_FILE
+    for layer in LAYERS:
+        remove_unfinished(footage.folder / layer)
     if record.is_file():
         try:
             found = json.loads(record.read_text(encoding="utf-8"))

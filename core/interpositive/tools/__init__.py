@@ -55,5 +55,8 @@ TOOLS: Mapping[str, Tool] = {
     "doctor": Tool(
         "interpositive.tools.doctor", "Say what works on this machine, and what to do about the rest."
     ),
+    "suggest-keyframes": Tool(
+        "interpositive.tools.suggest_keyframes", "Say which frames of a shot to change by hand."
+    ),
     "train": Tool("interpositive.tools.train", "Train a shot model on a few frames that you have changed."),
 }

@@ -121,9 +121,10 @@ class Result(BaseModel):
 
     def lines(self) -> list[str]:
         kept = f", {self.frames_kept} were there already and kept" if self.frames_kept else ""
+        noun = "frame" if self.frames_rendered == 1 else "frames"
         speed = f" in {self.seconds:.1f} s ({self.frames_per_second:.2f} frames/s on {self.device})"
         return [
-            f"{self.frames_rendered} frames rendered{speed if self.frames_rendered else ''}{kept}.",
+            f"{self.frames_rendered} {noun} rendered{speed if self.frames_rendered else ''}{kept}.",
             self.out,
         ]
 

@@ -12,6 +12,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,7 +41,7 @@ class Params(BaseModel):
         json_schema_extra={"positional": True},
     )
     time_budget: float = Field(
-        default=150.0,
+        default=180.0,
         gt=0,
         title="Training time",
         description="Seconds that training may take.",
@@ -269,12 +270,22 @@ def _contact_sheet(folder: Path, footage: Footage, keyframes: list[int], result:
 
 def _next_commands() -> list[str]:
     """Command lines for a shot of one's own, quoted for this system's shell."""
-    train = ["interpositive", "train", "--plate", "sh010_pl01.%04d.exr", "--keyframes", "sh010_comp.%04d.exr"]
+    program = _program()
+    train = [program, "train", "--plate", "sh010_pl01.%04d.exr", "--keyframes", "sh010_comp.%04d.exr"]
     train += ["--out", "models/sh010"]
-    apply = ["interpositive", "apply", "models/sh010", "--plate", "sh010_pl01.%04d.exr"]
+    apply = [program, "apply", "models/sh010", "--plate", "sh010_pl01.%04d.exr"]
     apply += ["--out", "out/sh010.%04d.exr"]
     join = subprocess.list2cmdline if os.name == "nt" else shlex.join
     return [join(train), join(apply)]
+
+
+def _program() -> str:
+    """How `interpositive` is typed here: its name where the shell finds this one, else its path."""
+    installed = shutil.which("interpositive", path=str(Path(sys.executable).parent))
+    if installed is None or installed == shutil.which("interpositive"):
+        return "interpositive"
+    path = Path(installed)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _fingerprint(params: Params, footage: Footage, keyframes: list[int]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..errors import KeyframeError, ModelError, UsageError
+from ..errors import DamagedModelError, KeyframeError, ModelError, UsageError
 from ..frames import FrameRange, compact_frames
 from ..progress import Progress
 
@@ -88,7 +88,7 @@ class Params(BaseModel):
     input_space: str | None = Field(
         default=None,
         title="Input colour space",
-        description="Colour space of the plate (and of keyframes in the same format), where files do not say.",
+        description="Colour space of the plate, and of keyframes in its format, where files do not say.",
     )
     keyframe_space: str | None = Field(
         default=None,
@@ -143,7 +143,8 @@ class Result(BaseModel):
                 figures.append(f"matte IoU {self.measured['holdout_matte_iou']:.3f}")
             quality = f"held-out keyframe {self.holdout_frame}, half way: " + ", ".join(figures)
         return [
-            f"Trained {self.steps} steps in {self.wall_seconds:.0f} s ({self.cpu_seconds:.0f} CPU-s, {self.device}); {quality}.",
+            f"Trained {self.steps} steps in {self.wall_seconds:.0f} s ({self.cpu_seconds:.0f} CPU-s, "
+            f"{self.device}); {quality}.",
             f"Model {self.model}, contact sheet {self.contact_sheet}",
         ]
 
@@ -172,6 +173,7 @@ def _train(
     params: Params, folder: Path, device: str, clock: WorkClock, progress: Progress, processes: Processes
 ) -> Result:
     from ..images.sequence import find_sequence
+    from ..images.writing import remove_unfinished
     from ..training.footage import read_footage
     from ..training.loop import ShotTrainer
 
@@ -189,12 +191,16 @@ def _train(
         progress,
     )
     plan = _plan(params, footage, folder, device)
+    finished = _finished(folder, plan, progress) if processes.is_first else None
+    (is_finished,) = processes.from_first(float(finished is not None))
     if not processes.is_first:
-        ShotTrainer(footage, plan, clock, progress, processes, lambda network: None).run()
+        if not is_finished:
+            ShotTrainer(footage, plan, clock, progress, processes, lambda network: None).run()
         return _result_of_follower(folder, device)
-    finished = _finished(folder, plan, progress)
     if finished is not None:
         return finished
+    for place in (folder, plan.checkpoint_folder):
+        remove_unfinished(place)
     _say_what(footage, plan, progress)
     trained = ShotTrainer(footage, plan, clock, progress, processes, _Showing(footage, folder)).run()
     return _keep(params, footage, plan, trained, folder, clock, progress)
@@ -258,7 +264,7 @@ def _holdout(asked: str, frames: list[int]) -> int | None:
         return None
     if asked == "auto":
         return frames[len(frames) // 2] if len(frames) >= _LEAST_FOR_HOLDOUT else None
-    if not asked.isdigit() or int(asked) not in frames:
+    if asked not in map(str, frames):
         raise KeyframeError(
             f"--holdout {asked}: the keyframes are {compact_frames(frames)}. Pass one of them, auto or none."
         )
@@ -275,16 +281,16 @@ def _say_what(footage: Footage, plan: TrainingPlan, progress: Progress) -> None:
     held = f", {plan.holdout} held out in the first half" if plan.holdout is not None else ""
     where = "in a region, the rest stays as it is" if footage.has_region else "everywhere"
     progress.log(f"Plate {footage.plate.describe()}")
-    progress.log(
-        f"Colour: {footage.colour.input_space}, {footage.colour.source}; worked on in {footage.colour.working_space}."
-    )
+    colour = footage.colour
+    working = "as it is" if colour.working_space == colour.input_space else f"in {colour.working_space}"
+    progress.log(f"Colour: {colour.input_space} ({colour.source}), worked on {working}.")
     progress.log(
         f"Keyframes {compact_frames(frames)}{held}; learning {layers}, changed {where}; on {plan.device}."
     )
     if len(frames) == 1:
         progress.log(
-            "One keyframe: the model knows the change in that frame only. `interpositive suggest-keyframes` says "
-            "which frame to add.",
+            "One keyframe: the model knows the change in that frame only. "
+            "`interpositive suggest-keyframes` says which frame to add.",
             "warning",
         )
 
@@ -306,11 +312,17 @@ class _Showing:
 
 def _finished(folder: Path, plan: TrainingPlan, progress: Progress) -> Result | None:
     """The result of this very training, when the folder has it already."""
+    from ..models.manifest import MANIFEST_FILE
     from ..models.model_folder import load_model
 
     try:
         model = load_model(folder)
+    except DamagedModelError as error:
+        progress.log(f"{error} It is replaced when this training is finished.", "warning")
+        return None
     except ModelError:
+        if (folder / MANIFEST_FILE).exists():  # another program's, or a newer version's: not ours to replace
+            raise
         return None
     if model.manifest.training.fingerprint != plan.fingerprint:
         progress.log(f"{folder} has a model of another training; it is replaced when this one is finished.")
@@ -432,7 +444,7 @@ def _manifest(
 
 
 def _written_layers(footage: Footage) -> tuple[Layer, ...]:
-    """The layers as `apply` writes them: a lone matte becomes the alpha, or matte.A where the plate has one."""
+    """The layers as `apply` writes them: a lone matte is the alpha, or matte.A where the plate has one."""
     from dataclasses import replace
 
     has_alpha = "A" in footage.plate.read(footage.plate.frames[0]).main.channels

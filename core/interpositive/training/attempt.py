@@ -45,12 +45,12 @@ class Attempt:
         self.step += 1
         self._average()
 
-    @torch.no_grad()
     def _average(self) -> None:
         age = self.step - self.first_step
         weight = 1.0 - min(_AVERAGING, age / (age + _AVERAGING_RAMP))
         current = self.network.state_dict()
-        torch._foreach_lerp_([self.averaged[name] for name in current], list(current.values()), weight)
+        with torch.no_grad():
+            torch._foreach_lerp_([self.averaged[name] for name in current], list(current.values()), weight)
 
     def result(self) -> ShotNetwork:
         """A network of its own with the averaged weights, on the CPU."""

@@ -12,7 +12,8 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from ..images.writing import whole_file
+from .. import __version__
+from ..images.writing import remove_unfinished, whole_file
 
 CHECKPOINT_FILE = "training.safetensors"
 _VERSION = 1
@@ -26,6 +27,7 @@ class TrainingState:
     step: int
     first_step: int  # of this attempt; above zero after a restart
     attempt: int
+    restart_asked: bool  # the next step begins another attempt
     cpu_seconds: float
     wall_seconds: float
     losses: tuple[int, float, float, float]  # the fields of `LossWatch`
@@ -35,10 +37,10 @@ class TrainingState:
 
 def save_checkpoint(folder: Path, state: TrainingState, tensors: Mapping[str, Tensor]) -> None:
     """Replace the checkpoint in `folder`. Raises `OutputError`; the old one then stays."""
-    folder.mkdir(parents=True, exist_ok=True)
     metadata = {
         "schema": "interpositive.checkpoint",
         "version": str(_VERSION),
+        "software": __version__,
         "state": json.dumps(asdict(state)),
     }
     data = safetensors.torch.save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
@@ -57,7 +59,7 @@ def load_checkpoint(folder: Path, fingerprint: str) -> tuple[TrainingState, dict
             state = _state(metadata)
             if state is None or state.fingerprint != fingerprint:
                 return None
-            return state, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            return state, {name: file.get_tensor(name) for name in file.keys()}
     except (safetensors.SafetensorError, OSError):
         return None
 
@@ -65,12 +67,13 @@ def load_checkpoint(folder: Path, fingerprint: str) -> tuple[TrainingState, dict
 def remove_checkpoint(folder: Path) -> None:
     """Forget a training that is finished."""
     (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+    remove_unfinished(folder)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
 
 
 def _state(metadata: Mapping[str, str]) -> TrainingState | None:
-    if metadata.get("version") != str(_VERSION):
+    if (metadata.get("version"), metadata.get("software")) != (str(_VERSION), __version__):
         return None
     try:
         fields: dict[str, Any] = json.loads(metadata.get("state", ""))

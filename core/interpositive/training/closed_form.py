@@ -1,9 +1,9 @@
 """Where training starts: the global colour change that fits the keyframes best, found by least squares.
 
-Either one gain a channel, robustly (the grade of most of the picture, exactly, rather than a compromise
-between a changed subject and its background), or colour curves with a 3x3 filter (a sharpening, say): hinges
-of the shaped plate, as a small layer of the network at full size, when they explain a frame that they were
-not fitted on clearly better.
+Always a gain with a 3x3 filter of the shaped plate (a softening or sharpening that came with the change); for
+that, robustly: the grade of most of the picture, exactly, rather than a compromise between a changed subject
+and its background. With it colour curves, hinges of the shaped plate as a small layer of the network at full
+size, when they explain a frame that they were not fitted on clearly better.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Matrix = NDArray[np.float64]
 
 CURVE_UNITS = 24
 _SAMPLES_PER_KEYFRAME = 8000
-_ROBUST_STEPS = 12
+_ROBUST_STEPS = 8
 _ROBUST_FLOOR = 0.01  # perceived error under which a sample is not weighted up further
 _CURVES_MUST_REACH = 0.75  # of the gain's error on the frame left out
 _RIDGE = 1e-6
@@ -31,8 +31,10 @@ _DIRECTIONS = np.concatenate([np.eye(3), np.full((1, 3), 1 / 3)])
 
 @dataclass(frozen=True)
 class GlobalChange:
-    """gain = bias + curves_out @ relu(curves_in @ y + curves_bias) + filter * y with y = log(|rgb| + toe); the
-    filter is a 3x3 cross-correlation. Without curves, the bias only."""
+    """gain = bias + curves_out @ relu(curves_in @ y + curves_bias) + filter * y with y = log(|rgb| + toe).
+
+    The filter is a 3x3 cross-correlation.
+    """
 
     bias: NDArray[np.float32]  # (3,)
     curves_in: NDArray[np.float32]  # (units, 3)
@@ -121,18 +123,19 @@ def _needed_gain(samples: _Samples, toe: float) -> tuple[Matrix, Matrix]:
 
 
 def _fit_gain(samples: Sequence[_Samples], toe: float) -> GlobalChange:
-    """One gain a channel by iteratively reweighted least squares, which approaches the least absolute error
+    """Gain and filter by iteratively reweighted least squares, which approaches the least absolute error
     (Holland and Welsch 1977)."""
     pooled = _pooled(samples)
     needed, weight = _needed_gain(pooled, toe)
+    terms = _with_ones(np.log(np.abs(pooled.around) + toe).reshape(len(needed), -1))
     robust = np.ones((len(needed), 1))
-    bias = np.zeros(3)
+    solution = np.zeros((terms.shape[1], 3))
     for _ in range(_ROBUST_STEPS):
-        bias = (weight * robust * needed).sum(0) / np.maximum((weight * robust).sum(0), 1e-12)
-        error = np.sqrt(np.mean(_residual(np.broadcast_to(bias, needed.shape), pooled, toe) ** 2, axis=1))
+        solution = _ridge(terms, needed, weight * robust)
+        error = np.sqrt(np.mean(_residual(terms @ solution, pooled, toe) ** 2, axis=1))
         robust = 1.0 / np.maximum(error, _ROBUST_FLOOR)[:, None]
     none = np.zeros((0, 3), np.float32)
-    return GlobalChange(bias.astype(np.float32), none, none[:, 0], none.T, np.zeros((3, 3, 3, 3), np.float32))
+    return _change(solution, none, none[:, 0])
 
 
 def _fit_curves(samples: Sequence[_Samples], toe: float) -> GlobalChange:
@@ -142,25 +145,37 @@ def _fit_curves(samples: Sequence[_Samples], toe: float) -> GlobalChange:
     shaped = np.log(np.abs(pooled.around) + toe)  # (N, 3, 3, 3)
     along = shaped[:, :, 1, 1] @ _DIRECTIONS.T  # (N, directions)
     per_direction = CURVE_UNITS // len(_DIRECTIONS)
-    knots = np.quantile(
-        along, (np.arange(per_direction) + 0.5) / per_direction, axis=0
-    )  # (knots, directions)
+    shares = (np.arange(per_direction) + 0.5) / per_direction
+    knots = np.quantile(along, shares, axis=0)  # (knots, directions)
     curves_in = np.repeat(_DIRECTIONS, per_direction, axis=0)  # (units, 3)
     curves_bias = -knots.T.ravel()
     hinges = np.maximum(np.repeat(along, per_direction, axis=1) + curves_bias, 0.0)  # (N, units)
-    ones = np.ones((len(shaped), 1))
-    terms = np.concatenate([ones, hinges, shaped.reshape(len(shaped), -1)], axis=1)
-    solution = np.empty((terms.shape[1], 3))
-    for channel in range(3):
+    terms = _with_ones(np.concatenate([shaped.reshape(len(shaped), -1), hinges], axis=1))
+    solution = _ridge(terms, needed, weight)
+    return _change(solution, curves_in.astype(np.float32), curves_bias.astype(np.float32))
+
+
+def _with_ones(terms: Matrix) -> Matrix:
+    return np.concatenate([np.ones((len(terms), 1)), terms], axis=1)
+
+
+def _ridge(terms: Matrix, needed: Matrix, weight: Matrix) -> Matrix:
+    """Weighted ridge regression of `needed` (N, 3) on `terms` (N, T), each channel with its own weight: (T, 3)."""
+    solution = np.empty((terms.shape[1], needed.shape[1]))
+    for channel in range(needed.shape[1]):
         weighted = terms * weight[:, channel : channel + 1]
-        normal = weighted.T @ terms
-        ridge = _RIDGE * weight[:, channel].sum() * np.eye(len(normal))
-        solution[:, channel] = np.linalg.solve(normal + ridge, weighted.T @ needed[:, channel])
-    first_filter = 1 + CURVE_UNITS
+        ridge = _RIDGE * weight[:, channel].sum() * np.eye(terms.shape[1])
+        solution[:, channel] = np.linalg.solve(weighted.T @ terms + ridge, weighted.T @ needed[:, channel])
+    return solution
+
+
+def _change(solution: Matrix, curves_in: NDArray[np.float32], curves_bias: NDArray[np.float32]) -> GlobalChange:
+    """From a solution (1 + 27 + units, 3): bias, filter, hinges."""
+    weights = solution.T.astype(np.float32)  # (3, terms)
     return GlobalChange(
-        solution[0].astype(np.float32),
-        curves_in.astype(np.float32),
-        curves_bias.astype(np.float32),
-        solution[1:first_filter].T.astype(np.float32),
-        solution[first_filter:].T.reshape(3, 3, 3, 3).astype(np.float32),
+        bias=weights[:, 0],
+        curves_in=curves_in,
+        curves_bias=curves_bias,
+        curves_out=weights[:, 28:],
+        filter=weights[:, 1:28].reshape(3, 3, 3, 3),
     )

@@ -1,4 +1,4 @@
-"""Crops for training, drawn where the closed-form start is wrong, from a stream that depends only on seed and step."""
+"""Crops for training, drawn where the closed-form start is wrong, by a stream of seed and step alone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+ERROR_STEP_PX = 2  # the map of where the start is wrong has every second pixel
 _GRID_PX = 16  # crops are drawn around the points of this grid, then moved by up to half of it
 _EVEN_SHARE = 0.3  # of the probability, spread evenly so that nothing is forgotten
 
@@ -19,7 +20,7 @@ class Picture:
     """A frame as training holds it, padded to the stride; tensors (C, H, W) float32.
 
     `target` has the network's outputs, `weight` (1, H, W) how much each pixel counts (zero: not at all),
-    `region` (1, H, W) one where the artist changed something. `start_error` (H, W) is how wrong the
+    `region` (1, H, W) one where the artist changed something. `start_error` (H/2, W/2) is how wrong the
     closed form is. `keyframe` is its place among the keyframes, None for an unlabelled frame.
     """
 
@@ -34,7 +35,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops stacked: (N, C, h, w) each; `origin` (N, 2) px; `keyframe` (N,) long, -1 for unlabelled frames."""
+    """Crops stacked: (N, C, h, w) each; `origin` (N, 2) px; `keyframe` (N,), -1 for unlabelled frames."""
 
     plate: Tensor
     target: Tensor
@@ -63,8 +64,9 @@ class CropSampler:
         self._cumulative = np.cumsum(np.concatenate(weights))
 
     def _map(self, picture: Picture) -> np.ndarray:
-        error = (picture.start_error * picture.weight[0])[None, None]  # (1, 1, H, W)
-        return F.avg_pool2d(error, self._size, _GRID_PX)[0, 0].double().numpy()
+        size = (self._size[0] // ERROR_STEP_PX, self._size[1] // ERROR_STEP_PX)
+        error = picture.start_error[None, None]  # (1, 1, H/2, W/2)
+        return F.avg_pool2d(error, size, _GRID_PX // ERROR_STEP_PX)[0, 0].double().numpy()
 
     def draw(self, step: int, count: int, rank: int = 0, ranks: int = 1) -> Batch:
         """The batch of `step`; with several processes, this one's part of it."""

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ChannelError, KeyframeError, NothingToLearnError, SizeMismatchError
+from ..errors import ChannelError, ColourSpaceError, KeyframeError, NothingToLearnError, SizeMismatchError
 from ..frames import compact_frames
-from ..images.colour import PlateColour, in_working_space, plate_colour, to_working
+from ..images.colour import (
+    AS_IN_FILE,
+    PlateColour,
+    convert,
+    in_working_space,
+    picture_space,
+    plate_colour,
+    to_working,
+)
 from ..images.image import ImageFile, Pixels, Window, placed
 from ..images.sequence import PlateSequence
 from ..progress import Progress
@@ -21,7 +29,7 @@ RGB = ("R", "G", "B")
 _GREY_TOLERANCE = 1e-3  # of a picture's values, under which R, G and B are one matte
 _LEAST_UNCHANGED = 0.02  # share of bit-identical pixels from which the change has a region
 _PICTURE_FORMATS = {"jpeg", "png", "bmp", "targa", "webp"}  # display-referred, 8 bit as a rule
-_TOE = 0.02  # scene-linear, for plates whose brightest percent reaches 1.0; darker plates get less
+TOE = 0.02  # scene-linear, for plates whose brightest percent reaches 1.0; darker plates get less
 
 
 @dataclass(frozen=True)
@@ -97,8 +105,10 @@ def read_footage(
     `ColourSpaceError`.
     """
     frames = _paired_frames(plate, keyframes)
+    plate.require_one_size(frames)
     first = plate.read(frames[0])
     colour = plate_colour(first, declared_space)
+    space = _KeyframeSpace(colour, first.file_format, declared_space, keyframe_space)
     inputs = _input_layers(first, input_layers)
     files: list[tuple[ImageFile, ImageFile]] = []
     for done, frame in enumerate(frames):
@@ -107,26 +117,17 @@ def read_footage(
         _require_same_display(frame, *pair, keyframes)
         files.append(pair)
     if output_layers:
-        outputs = tuple(_asked_layer(name, files[0][1], keyframes) for name in output_layers)
-        outputs = tuple(sorted(outputs, key=lambda layer: layer.kind != "rgb"))
+        outputs = _asked_layers(output_layers, [keyframe for _, keyframe in files], keyframes)
     else:
-        outputs = _changed_layers(files, first.file_format, declared_space, keyframe_space)
-        if not outputs:
-            raise NothingToLearnError(
-                f"Plate {plate.name} and keyframes {keyframes.name} are the same in every pixel of frames "
-                f"{compact_frames(frames)}: there is no change to learn. Were the keyframes rendered from the "
-                "changed comp?"
-            )
-    pairs = tuple(
-        _keyframe(
-            frame,
-            pair,
-            inputs,
-            outputs,
-            _target_colour(pair[1], first.file_format, declared_space, keyframe_space),
-            plate,
-            keyframes,
+        outputs = _changed_layers(files, space)
+    if not outputs:
+        raise NothingToLearnError(
+            f"Plate {plate.name} and keyframes {keyframes.name} are the same in every pixel of frames "
+            f"{compact_frames(frames)}: there is no change to learn. Were the keyframes rendered from the "
+            "changed comp?"
         )
+    pairs = tuple(
+        _keyframe(frame, pair, inputs, outputs, space, plate, keyframes)
         for frame, pair in zip(frames, files, strict=True)
     )
     _report_bad_pixels(pairs, progress)
@@ -142,7 +143,7 @@ def read_footage(
         inputs=inputs,
         outputs=outputs,
         extent=(window.width, window.height),
-        toe=_TOE * float(np.clip(brightest, 1e-3, 1.0)),
+        toe=TOE * float(np.clip(brightest, 1e-3, 1.0)),
         has_region=outputs[0].kind == "rgb" and bool(unchanged >= _LEAST_UNCHANGED),
     )
 
@@ -155,7 +156,7 @@ def _paired_frames(plate: PlateSequence, keyframes: PlateSequence) -> list[int]:
     if outside:
         raise KeyframeError(
             f"Keyframes {compact_frames(outside)} of {keyframes.name} have no plate: {plate.name} has "
-            f"{compact_frames(plate.frames) or 'no frames'}. Correct --frames or the numbers of the keyframes."
+            f"{compact_frames(plate.frames) or 'no frames'}. Correct --frames or the keyframes' numbers."
         )
     return list(keyframes.frames)
 
@@ -166,8 +167,8 @@ def _require_same_display(
     ours, theirs = plate.main.display_window, keyframe.main.display_window
     if (ours.width, ours.height) != (theirs.width, theirs.height):
         raise SizeMismatchError(
-            f"Keyframe {keyframes.path(frame).name} is {theirs.width}x{theirs.height}, the plate's frame {frame} is "
-            f"{ours.width}x{ours.height}. Render the keyframe in the plate's format."
+            f"Keyframe {keyframes.path(frame).name} is {theirs.width}x{theirs.height}, the plate's frame "
+            f"{frame} is {ours.width}x{ours.height}. Render the keyframe in the plate's format."
         )
 
 
@@ -194,22 +195,36 @@ def _named_layer(name: str, file: ImageFile) -> Layer:
     return Layer(name, tuple(channels), "matte" if len(channels) == 1 else "data")
 
 
-def _asked_layer(name: str, keyframe: ImageFile, keyframes: PlateSequence) -> Layer:
-    if name.lower() in ("rgb", "beauty"):
-        if any(channel not in keyframe.main.channels for channel in RGB):
-            raise ChannelError(
-                f"Keyframes {keyframes.name} have no R, G and B. Leave rgb out of --output-layers."
-            )
-        return Layer("beauty", RGB, "rgb")
-    return _named_layer(name, keyframe)
-
-
-def _changed_layers(
-    files: Sequence[tuple[ImageFile, ImageFile]],
-    plate_format: str,
-    declared_space: str | None,
-    keyframe_space: str | None,
+def _asked_layers(
+    names: Sequence[str], files: Sequence[ImageFile], keyframes: PlateSequence
 ) -> tuple[Layer, ...]:
+    """The named layers in the network's order. A single channel is a matte when its values are 0 to 1."""
+    layers: list[Layer] = []
+    for name in names:
+        if name.lower() in ("rgb", "beauty"):
+            if any(channel not in files[0].main.channels for channel in RGB):
+                raise ChannelError(
+                    f"Keyframes {keyframes.name} have no R, G and B. Leave rgb out of --output-layers."
+                )
+            layers.append(Layer("beauty", RGB, "rgb"))
+            continue
+        layer = _named_layer(name, files[0])
+        if layer.kind == "matte" and not all(_is_matte(file.select(layer.channels)) for file in files):
+            layer = replace(layer, kind="data")
+        layers.append(layer)
+    # The network gives mattes before data.
+    order = ("rgb", "matte", "data")
+    return tuple(sorted(dict.fromkeys(layers), key=lambda layer: order.index(layer.kind)))
+
+
+def _is_matte(values: Pixels) -> bool:
+    finite = values[np.isfinite(values)]
+    return bool(
+        finite.min(initial=0.0) >= -_GREY_TOLERANCE and finite.max(initial=0.0) <= 1 + _GREY_TOLERANCE
+    )
+
+
+def _changed_layers(files: Sequence[tuple[ImageFile, ImageFile]], space: _KeyframeSpace) -> tuple[Layer, ...]:
     """The layers that the artist changed: RGB that differs, an alpha that is new or differs, a lone matte."""
     sample = files[0][1].main
     if not set(RGB) <= set(sample.channels):
@@ -220,9 +235,8 @@ def _changed_layers(
         return (Layer("matte", ("R",), "matte"),)
     layers: list[Layer] = []
     for plate, keyframe in files:
-        space = _target_colour(keyframe, plate_format, declared_space, keyframe_space)
         ours = placed(plate.select(RGB), plate.main.data_window, _relative(keyframe, plate), np.nan)
-        theirs = to_working(keyframe.select(RGB), space)
+        theirs = space.rgb_of(keyframe)
         if np.any((ours != theirs) & np.isfinite(ours) & np.isfinite(theirs)):
             layers.append(Layer("beauty", RGB, "rgb"))
             break
@@ -240,21 +254,40 @@ def _alpha_differs(plate: ImageFile, keyframe: ImageFile) -> bool:
 
 
 def _is_grey(rgb: Pixels) -> bool:
-    return bool(np.nanmax(np.abs(rgb - rgb[..., :1]), initial=0.0) <= _GREY_TOLERANCE)
+    with np.errstate(invalid="ignore"):  # infinite pixels
+        return bool(np.nanmax(np.abs(rgb - rgb[..., :1]), initial=0.0) <= _GREY_TOLERANCE)
 
 
-def _target_colour(
-    keyframe: ImageFile,
-    plate_format: str,
-    declared_space: str | None,
-    keyframe_space: str | None,
-) -> PlateColour:
-    """An EXR from the comp is scene-linear as it stands; other files share the plate's declared space when they
-    are of its kind."""
-    is_alike = (
-        keyframe.file_format == plate_format or {keyframe.file_format, plate_format} <= _PICTURE_FORMATS
-    )
-    return plate_colour(keyframe, keyframe_space or (declared_space if is_alike else None))
+@dataclass(frozen=True)
+class _KeyframeSpace:
+    """How colours of keyframes become comparable with the plate's.
+
+    An EXR from the comp is scene-linear as it stands; other files share the plate's declared space when they
+    are of its kind. `declared_keyframes` overrules both.
+    """
+
+    plate: PlateColour
+    plate_format: str
+    declared: str | None
+    declared_keyframes: str | None
+
+    def rgb_of(self, keyframe: ImageFile) -> Pixels:
+        """(H, W, 3) in the plate's working space. Raises `ColourSpaceError`."""
+        formats = {keyframe.file_format, self.plate_format}
+        shared = self.declared if len(formats) == 1 or formats <= _PICTURE_FORMATS else None
+        colour = plate_colour(keyframe, self.declared_keyframes or shared)
+        pixels = to_working(keyframe.select(RGB), colour)
+        ours, theirs = self.plate.working_space, colour.working_space
+        if theirs in (ours, AS_IN_FILE) or (ours == AS_IN_FILE and colour.is_scene_linear):
+            return pixels
+        if ours == AS_IN_FILE:
+            if self.plate.chromaticities is None:
+                raise ColourSpaceError(
+                    f"Keyframe {keyframe.path} is {colour.input_space}, and the plate does not say what its "
+                    "primaries are. Pass --input-space with the plate's space, such as ACEScg."
+                )
+            ours = picture_space(self.plate)
+        return convert(pixels, theirs, ours)
 
 
 def _relative(keyframe: ImageFile, plate: ImageFile) -> Window:
@@ -279,7 +312,7 @@ def _keyframe(
     files: tuple[ImageFile, ImageFile],
     inputs: Sequence[Layer],
     outputs: Sequence[Layer],
-    target_colour: PlateColour,
+    space: _KeyframeSpace,
     plate: PlateSequence,
     keyframes: PlateSequence,
 ) -> Keyframe:
@@ -287,13 +320,11 @@ def _keyframe(
     window, source = plate_file.main.data_window, _relative(keyframe_file, plate_file)
     planes: list[Pixels] = []
     for layer in outputs:
-        pixels = keyframe_file.select(layer.channels)
-        if layer.kind == "rgb":
-            pixels = to_working(pixels, target_colour)
+        pixels = space.rgb_of(keyframe_file) if layer.kind == "rgb" else keyframe_file.select(layer.channels)
         planes.append(placed(pixels, source, window, np.nan))
     target = np.concatenate(planes, 2) if len(planes) > 1 else planes[0]
     raw = plate_file.select([name for layer in inputs for name in layer.channels])
-    valid = np.isfinite(target).all(2) & np.isfinite(raw).all(2)
+    valid: NDArray[np.bool_] = np.all(np.isfinite(target), axis=2) & np.all(np.isfinite(raw), axis=2)
     if not valid.any():
         raise KeyframeError(
             f"Keyframe {keyframes.path(frame).name} has no pixel that is finite and inside the plate. "
@@ -318,7 +349,7 @@ def _report_bad_pixels(pairs: Sequence[Keyframe], progress: Progress) -> None:
         if bad:
             row, column = (int(index[0]) for index in np.nonzero(~pair.valid))
             progress.log(
-                f"Frame {pair.frame}: {bad} pixels are NaN, infinite or outside the keyframe (first at x {column}, "
-                f"y {row} of the plate's data window) and are left out of training.",
+                f"Frame {pair.frame}: {bad} pixels are NaN, infinite or outside the keyframe (first at "
+                f"x {column}, y {row} of the plate's data window) and are left out of training.",
                 "warning",
             )

@@ -1,7 +1,7 @@
 """The training loop of a shot model: step, watch, validate, checkpoint, report.
 
-A held-out keyframe is not trained on in the first half: it measures the model, decides whether the network is
-better than the closed form it started from, and ends a training that only memorises. Then it joins the others.
+A held-out keyframe is not trained on in the first half: it measures the model, decides whether the network
+is better than the closed form it started from, and ends a training that only memorises. Then it joins in.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..errors import Cancelled, TrainingError
 from ..models.network import ShotNetwork, ShotNetworkConfig
 from ..progress import Progress
 from .attempt import Attempt
-from .checkpoint import TrainingState, load_checkpoint, save_checkpoint
+from .checkpoint import CHECKPOINT_FILE, TrainingState, load_checkpoint, save_checkpoint
 from .closed_form import GlobalChange, fit_global_change
 from .crops import CropSampler, Picture
 from .footage import Footage
@@ -29,13 +29,15 @@ from .processes import Processes
 from .report import TrainingLog
 from .schedule import Length, Schedule, WorkClock, rate_factor
 from .validation import error_of, fit_region_threshold, quality_of, run_whole
-from .watch import HoldoutWatch, LossWatch
+from .watch import HoldoutWatch, LossWatch, Verdict
 
 _CROP_PX, _BATCH = 192, 4
 _HELD_OUT_UNTIL = 0.5  # of the schedule
 _VALIDATIONS, _SHOWINGS = 10, 4  # over the schedule
 _SOLVED = 2e-4  # perceived error of the closed form under which RGB is not trained
 _MOST_ATTEMPTS = 3
+_LATEST_RESTART = 0.9  # of the length; what is left after it would not make a model
+_CONSTANT = 1e-6  # deviation under which an extra input is one value
 _CHECKPOINT_EVERY_S = 20.0
 _LOG_EVERY_STEPS = 10
 
@@ -116,7 +118,6 @@ class ShotTrainer:
         resumed = self._resume()
         log = TrainingLog(self._plan.log_path if self._processes.is_first else None, resumed)
         without, everything = self._sampler(self._holdout), self._sampler(None)
-        share_before = 0.0
         try:
             while True:
                 done, share = self._stand()
@@ -125,24 +126,15 @@ class ShotTrainer:
                 held_out = self._holdout is not None and share < _HELD_OUT_UNTIL
                 loss = self._step(without if held_out else everything, rate_factor(share))
                 if self._processes.is_first:
-                    self._report(log, loss, share)
-                    with self._clock.evaluation():
-                        if held_out and _passed(_VALIDATIONS, share_before, share):
-                            self._validate(log, done)
-                        if _passed(_SHOWINGS, share_before, share):
-                            self._show(self._attempt.result())
+                    self._look(log, loss, done, share)
                     self._save_when_due()
-                share_before = share
-        except (Cancelled, KeyboardInterrupt):
+                    self._report(share)
+        except Cancelled:
             self._save()
             raise
-        network = self._attempt.result()
-        if self._is_worse_than_start():
-            self._progress.log(
-                "The held-out keyframe is no better for the network: the model is the global change."
-            )
-            network = self._new_attempt(1, 0.0, 0).result()
         with self._clock.evaluation():
+            self._save()  # what comes after it is short, but not for nothing
+            network = self._better_than_start(self._attempt.result())
             if self._footage.has_region:
                 fit_region_threshold(network, self._keyframes, self._footage.extent)
         return TrainedNetwork(network, self._attempt.step, self._measured, log)
@@ -178,8 +170,10 @@ class ShotTrainer:
 
     def _normalise_extra_inputs(self, network: ShotNetwork) -> None:
         extra = torch.cat([torch.from_numpy(k.plate[..., 3:]).flatten(0, 1) for k in self._footage.keyframes])
+        deviation = extra.std(0).view(1, -1, 1, 1)
         network.extra_mean.copy_(extra.mean(0).view(1, -1, 1, 1))
-        network.extra_scale.copy_(1.0 / extra.std(0).clamp(min=1e-6).view(1, -1, 1, 1))
+        # A layer that is one value in all keyframes tells nothing; in other frames it must not shout.
+        network.extra_scale.copy_(torch.where(deviation > _CONSTANT, 1.0 / deviation, 0.0))
 
     def _carry_labels(self) -> list[Picture]:
         if self._plan.quality.carried_share == 0.0 or len(self._keyframes) < 2:
@@ -212,16 +206,17 @@ class ShotTrainer:
         if cancelled:
             raise Cancelled("Stopped as asked. The training is kept; the same command continues from there.")
         if restart:
-            self._restart_asked, self._losses = False, LossWatch()
+            self._restart_asked, self._measured = False, {}
+            self._losses, self._holdouts = LossWatch(), HoldoutWatch()
             self._attempt = self._new_attempt(attempt.number + 1, done, attempt.step)
             return done, 0.0
         return done, share
 
     def _step(self, sampler: CropSampler, factor: float) -> float:
         attempt, device = self._attempt, self._plan.device
-        batch = sampler.draw(
-            attempt.step, max(_BATCH, self._processes.count), self._processes.rank, self._processes.count
-        )
+        rank, count = self._processes.rank, self._processes.count
+        crops = -(-_BATCH // count) * count  # as many for each process
+        batch = sampler.draw(attempt.step, crops, rank, count)
         batch = replace(batch, **{f.name: getattr(batch, f.name).to(device) for f in fields(batch)})
         extent = torch.tensor(self._footage.extent, dtype=torch.float32, device=device)
         is_mixed = self._plan.precision == "bfloat16"
@@ -240,25 +235,12 @@ class ShotTrainer:
 
     # ---- watching
 
-    def _report(self, log: TrainingLog, loss: float, share: float) -> None:
-        attempt = self._attempt
-        verdict = self._losses.sees(loss, share)
-        if verdict == "plateau" and not self._learns_rgb:
-            verdict = "fine"
-        if verdict != "fine":
-            if attempt.number < _MOST_ATTEMPTS:
-                self._restart_asked = True
-                log.add(step=attempt.step, loss=self._losses.recent_loss, restart=verdict)
-                self._progress.log(
-                    f"Step {attempt.step}: the loss {'blew up' if verdict == 'diverged' else 'does not fall'}; "
-                    "starting again from other weights at half the learning rate.",
-                    "warning",
-                )
-            elif verdict == "diverged":
-                raise TrainingError(
-                    f"Training diverged {_MOST_ATTEMPTS} times. Look for extreme values in plate and keyframes, "
-                    "or pass another --seed."
-                )
+    def _look(self, log: TrainingLog, loss: float, done: float, share: float) -> None:
+        """Judge the step by its loss; validate, show and log when it is time."""
+        attempt, share_before = self._attempt, self._losses.share
+        self._restart_asked = self._is_to_restart(log, self._losses.sees(loss, share), done)
+        if self._restart_asked:
+            return
         if attempt.step % _LOG_EVERY_STEPS == 0:
             log.add(
                 step=attempt.step,
@@ -266,14 +248,40 @@ class ShotTrainer:
                 rate=rate_factor(share),
                 cpu_seconds=round(self._clock.cpu_seconds, 3),
             )
-        steps = self._plan.length.steps
+        with self._clock.evaluation():
+            if share < _HELD_OUT_UNTIL and _passed(_VALIDATIONS, share_before, share):
+                self._validate(log, done)
+            if _passed(_SHOWINGS, share_before, share):
+                self._show(attempt.result())
+
+    def _is_to_restart(self, log: TrainingLog, verdict: Verdict, done: float) -> bool:
+        """Raises `TrainingError` when starting again is of no use."""
+        attempt = self._attempt
+        if verdict == "diverged" and (attempt.number >= _MOST_ATTEMPTS or done > _LATEST_RESTART):
+            raise TrainingError(
+                f"Training diverged at step {attempt.step}, in attempt {attempt.number} of {_MOST_ATTEMPTS}. "
+                "Look for extreme values in plate and keyframes, or pass another --seed."
+            )
+        is_stuck = verdict == "plateau" and self._learns_rgb and attempt.number < _MOST_ATTEMPTS
+        if verdict != "diverged" and not is_stuck:
+            return False
+        log.add(step=attempt.step, loss=self._losses.recent_loss, restart=verdict)
+        self._progress.log(
+            f"Step {attempt.step}: the loss {'blew up' if verdict == 'diverged' else 'does not fall'}; "
+            "starting again from other weights at half the learning rate.",
+            "warning",
+        )
+        return True
+
+    def _report(self, share: float) -> None:
+        step, steps = self._attempt.step, self._plan.length.steps
         note = f"loss {self._losses.recent_loss:.4f}"
-        if steps is not None:
-            self._progress.report("training", attempt.step, steps, note)
-        else:
-            left = self._plan.length.seconds_left(self._clock)
-            total = round(attempt.step / max(share, 1e-3))
-            self._progress.report("training", attempt.step, max(total, attempt.step), note, left)
+        left = self._plan.length.seconds_left(self._clock)
+        total = max(round(step / max(share, 1e-3)), step) if steps is None else steps
+        try:
+            self._progress.report("training", step, total, note, left)
+        except Cancelled:
+            self._progress.cancel()  # `_stand` stops all processes together
 
     def _validate(self, log: TrainingLog, done: float) -> None:
         """Measure on the held-out keyframe."""
@@ -288,29 +296,43 @@ class ShotTrainer:
             self._progress.log("The held-out keyframe gets worse: training ends early.")
             self._attempt.schedule.cut(done)
 
-    def _is_worse_than_start(self) -> bool:
-        """Whether the closed form alone was better on the held-out keyframe than the network after half the way."""
-        if self._holdout is None or "holdout_error" not in self._measured or self._footage.has_region:
-            return False
-        only_rgb = all(layer.kind == "rgb" for layer in self._footage.outputs)
+    def _better_than_start(self, trained: ShotNetwork) -> ShotNetwork:
+        """`trained`, or the closed form alone where it was better on the held-out keyframe half way."""
+        footage = self._footage
+        if self._holdout is None or "holdout_error" not in self._measured or footage.has_region:
+            return trained
+        if any(layer.kind != "rgb" for layer in footage.outputs):
+            return trained
         start = self._new_attempt(1, 0.0, 0).result()
-        with self._clock.evaluation():
-            error = error_of(start, run_whole(start, self._holdout, self._footage.extent), self._holdout)
-        return only_rgb and self._measured["holdout_error"] > error
+        result = run_whole(start, self._holdout, footage.extent)
+        error = error_of(start, result, self._holdout)
+        if self._measured["holdout_error"] <= error:
+            return trained
+        self._progress.log(
+            "The held-out keyframe is no better for the network: the model is the global change."
+        )
+        self._measured = {**quality_of(start, result, self._holdout), "holdout_error": error}
+        return start
 
     # ---- keeping it
 
     def _resume(self) -> int:
         """Take up the checkpoint, if it is of this training; the step it stands at."""
-        found = load_checkpoint(self._plan.checkpoint_folder, self._plan.fingerprint)
+        folder = self._plan.checkpoint_folder
+        found = load_checkpoint(folder, self._plan.fingerprint)
         if found is None:
+            if (folder / CHECKPOINT_FILE).exists():
+                self._progress.log(
+                    f"The checkpoint in {folder} is damaged, or of other footage or settings: training "
+                    "starts from the beginning."
+                )
             return 0
         state, tensors = found
         self._attempt = self._new_attempt(state.attempt, 0.0, state.step)
         self._attempt.take(tensors, state.step, state.first_step)
         self._losses = LossWatch(*state.losses)
         self._holdouts = HoldoutWatch(list(state.holdout_history))
-        self._measured = dict(state.measured)
+        self._measured, self._restart_asked = dict(state.measured), state.restart_asked
         self._clock.add(state.cpu_seconds, state.wall_seconds)
         self._progress.log(f"Continuing the training that stopped at step {state.step}.")
         return state.step
@@ -329,6 +351,7 @@ class ShotTrainer:
             step=self._attempt.step,
             first_step=self._attempt.first_step,
             attempt=self._attempt.number,
+            restart_asked=self._restart_asked,
             cpu_seconds=self._clock.cpu_seconds,
             wall_seconds=self._clock.wall_seconds,
             losses=(losses.steps, losses.first_loss, losses.recent_loss, losses.share),
@@ -346,12 +369,12 @@ def _passed(count: int, before: float, now: float) -> bool:
 
 def set_global_change(network: ShotNetwork, change: GlobalChange) -> None:
     """Make the closed form what the untrained network gives. Its curves are not trained further."""
+    network.set_filter(torch.from_numpy(change.filter), torch.from_numpy(change.bias))
+    if not change.curve_units:
+        return
     with torch.no_grad():
-        network.out.bias.view(network.config.heads, -1)[:3] = torch.from_numpy(change.bias)[:, None]
-        if change.curve_units:
-            network.curves_in.weight.copy_(torch.from_numpy(change.curves_in)[..., None, None])
-            network.curves_in.bias.copy_(torch.from_numpy(change.curves_bias))
-            network.curves_out.weight.copy_(torch.from_numpy(change.curves_out)[..., None, None])
-            network.curves_filter.weight.copy_(torch.from_numpy(change.filter))
-            for module in (network.curves_in, network.curves_out, network.curves_filter):
-                module.requires_grad_(False)
+        network.curves_in.weight.copy_(torch.from_numpy(change.curves_in)[..., None, None])
+        network.curves_in.bias.copy_(torch.from_numpy(change.curves_bias))
+        network.curves_out.weight.copy_(torch.from_numpy(change.curves_out)[..., None, None])
+    for module in (network.curves_in, network.curves_out):
+        module.requires_grad_(False)

@@ -11,6 +11,7 @@ from .crops import Batch
 from .perception import perceived
 
 _SOFT_ABSOLUTE = 0.01  # perceived error under which the loss turns quadratic (Charbonnier et al. 1994)
+_DETAIL_WEIGHT, _SOFT_DETAIL = 0.3, 0.003  # of errors that differ from one pixel to the next: they flicker
 _REGION_WEIGHT = 0.05
 _DRIFT_WEIGHT = 1e-3
 
@@ -75,11 +76,15 @@ class ShotLoss:
             loss = self._drift.penalty()
         result = rgb + (rgb.abs() + toe) * gain
         error = perceived(result, toe) - perceived(batch.target[:, :3], toe)
-        return loss + _mean(_soft_absolute(error), batch.weight)
+        weight = batch.weight
+        across = (error[..., 1:] - error[..., :-1]) * weight[..., 1:] * weight[..., :-1]
+        along = (error[..., 1:, :] - error[..., :-1, :]) * weight[..., 1:, :] * weight[..., :-1, :]
+        detail = _soft_absolute(across, _SOFT_DETAIL).mean() + _soft_absolute(along, _SOFT_DETAIL).mean()
+        return loss + _mean(_soft_absolute(error), weight) + _DETAIL_WEIGHT * detail
 
 
-def _soft_absolute(error: Tensor) -> Tensor:
-    return torch.sqrt(error.square() + _SOFT_ABSOLUTE**2) - _SOFT_ABSOLUTE
+def _soft_absolute(error: Tensor, softness: float = _SOFT_ABSOLUTE) -> Tensor:
+    return torch.sqrt(error.square() + softness**2) - softness
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import takewhile
 
 import cv2
 import numpy as np
@@ -13,15 +14,16 @@ from torch import Tensor
 
 from ..images.image import Pixels
 from ..models.network import ShotNetwork
-from .crops import Picture
+from .crops import ERROR_STEP_PX, Picture
 from .footage import Footage, Keyframe
-from .motion import CarriedLabel, carry_labels, small_plate
+from .motion import CarriedLabel, carry_label, small_plate
 from .perception import perceived
 
 Mask = NDArray[np.bool_]
 
+CARRIED_FRAMES = 2  # on each side of a keyframe
 _CLOSED_PX, _GROWN_PX = 9, 3  # holes of the changed pixels that are filled, and how far they grow
-_EDGE_PX = 33  # how wide around an edge of a matte or region errors are expected
+_EDGE_STEPS = 17  # how wide around an edge of a matte or region errors are expected, in steps of the map
 _EDGE_ERROR, _INSIDE_ERROR, _REGION_EDGE_ERROR = 1.0, 0.3, 0.02
 
 
@@ -72,30 +74,26 @@ def changed_region(changed: Mask) -> Mask:
 def carried_pictures(
     footage: Footage, network: ShotNetwork, report: Callable[[int, int], None]
 ) -> list[Picture]:
-    """Pictures of the frames between keyframes with labels carried along optical flow; see `motion`.
+    """Pictures of the unlabelled frames next to keyframes, with labels carried there; see `motion`.
 
-    `report` is called with (done, total) flows and plates.
+    `report` is called with (done, total) keyframes.
     """
-    keyframes = {keyframe.frame: keyframe for keyframe in footage.keyframes}
-    first, last = min(keyframes), max(keyframes)
-    between = [frame for frame in footage.unlabelled_frames() if first < frame < last]
-    total = 3 * len(between) + 2 * len(keyframes)
-    plates: dict[int, Pixels] = {}
-    origins: dict[int, tuple[int, int]] = {}
-    for frame in sorted({*between, *keyframes}):
-        plate, origins[frame] = footage.read_plate(frame)
-        plates[frame] = plate
-        report(len(plates), total)
-    one_size = [f for f in between if plates[f].shape == next(iter(keyframes.values())).plate.shape]
-    small = {frame: small_plate(plate[..., :3]) for frame, plate in plates.items()}
-    labels = {frame: _label_planes(footage, keyframe) for frame, keyframe in keyframes.items()}
-    carried = carry_labels(
-        one_size, small, labels, footage.toe, lambda flows: report(min(len(plates) + flows, total), total)
-    )
-    return [
-        _carried_picture(footage, network, plates[label.frame], origins[label.frame], label)
-        for label in carried
-    ]
+    free = set(footage.unlabelled_frames())
+    found: list[Picture] = []
+    for done, keyframe in enumerate(footage.keyframes):
+        report(done, len(footage.keyframes))
+        label = _label_planes(footage, keyframe)
+        for step in (-1, 1):
+            frames = [keyframe.frame + step * distance for distance in range(1, CARRIED_FRAMES + 1)]
+            frames = list(takewhile(free.__contains__, frames))
+            read = {frame: footage.read_plate(frame) for frame in frames}
+            # A frame of another data window breaks the chain.
+            frames = list(takewhile(lambda f: read[f][0].shape == keyframe.plate.shape, frames))  # noqa: B023
+            plates = {frame: small_plate(plate[..., :3]) for frame, (plate, _) in read.items()}
+            plates[keyframe.frame] = small_plate(keyframe.plate[..., :3])
+            for carried in carry_label(keyframe.frame, label, plates, frames, footage.toe):
+                found.append(_carried_picture(footage, network, *read[carried.frame], carried))
+    return found
 
 
 def _label_planes(footage: Footage, keyframe: Keyframe) -> Pixels:
@@ -127,15 +125,19 @@ def padded(pixels: Pixels, stride: int, mode: str = "edge") -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(filled.transpose(2, 0, 1)))
 
 
-@torch.no_grad()
 def _start_error(network: ShotNetwork, planes: dict[str, Tensor]) -> Tensor:
-    """(H', W') expected error of each pixel before training."""
+    """(H'/2, W'/2) expected error of every second pixel before training."""
     config = network.config
-    plate, target, weight = planes["plate"], planes["target"], planes["weight"]
+    plate, target, weight, region = (
+        planes[name][:, ::ERROR_STEP_PX, ::ERROR_STEP_PX] for name in ("plate", "target", "weight", "region")
+    )
     error = torch.zeros(plate.shape[1:])
     first = 0
     if config.changes_rgb:
-        start = start_result(network, plate[None])[0]
+        rgb = planes["plate"][None, :3]
+        with torch.no_grad():
+            start = rgb + (rgb.abs() + config.toe) * network.start_gain(network.shape(rgb))
+        start = start[0, :, ::ERROR_STEP_PX, ::ERROR_STEP_PX]
         error += (perceived(start, config.toe) - perceived(target[:3], config.toe)).abs().mean(0)
         first = 3
     for matte in target[first : first + config.matte_outputs]:
@@ -143,24 +145,13 @@ def _start_error(network: ShotNetwork, planes: dict[str, Tensor]) -> Tensor:
     if config.data_outputs:
         error += target[first + config.matte_outputs :].abs().mean(0)
     if config.has_region:
-        error += _REGION_EDGE_ERROR * _edges(planes["region"][0])
+        error += _REGION_EDGE_ERROR * _edges(region[0])
     return error * weight[0]
 
 
-@torch.no_grad()
-def start_result(network: ShotNetwork, plate: Tensor) -> Tensor:
-    """RGB (N, 3, H, W) after the closed-form change alone."""
-    bias = network.out.bias.view(network.config.heads, -1)[:3, 0].view(1, 3, 1, 1)
-    shaped = network.shape(plate[:, :3])
-    gain = bias.expand_as(shaped)
-    if network.config.curve_units:
-        gain = gain + network.curves(shaped)
-    return plate[:, :3] + (plate[:, :3].abs() + network.config.toe) * gain
-
-
 def _edges(plane: Tensor) -> Tensor:
-    """1 within `_EDGE_PX` of a change from 0 to 1."""
-    padding = _EDGE_PX // 2
-    high = F.max_pool2d(plane[None, None], _EDGE_PX, 1, padding)
-    low = -F.max_pool2d(-plane[None, None], _EDGE_PX, 1, padding)
+    """1 around a change from 0 to 1."""
+    padding = _EDGE_STEPS // 2
+    high = F.max_pool2d(plane[None, None], _EDGE_STEPS, 1, padding)
+    low = -F.max_pool2d(-plane[None, None], _EDGE_STEPS, 1, padding)
     return (high - low)[0, 0]

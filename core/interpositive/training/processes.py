@@ -28,6 +28,8 @@ class Processes:
         if self.count == 1:
             return
         tensors = list(gradients)
+        if not tensors:  # nothing to learn, in every process alike
+            return
         flat = torch.cat([tensor.flatten() for tensor in tensors])
         dist.all_reduce(flat)
         flat /= self.count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..errors import OutputError
 from ..images.charts import line_plot
 from ..images.colour import PlateColour, display_view
 from ..images.contact_sheet import contact_sheet, difference
 from ..images.image import Pixels
+from ..images.writing import whole_file
 from ..models.network import ShotNetwork
 from .footage import Footage
 from .validation import run_frame
@@ -37,24 +40,41 @@ class TrainingLog:
             self._lines = (
                 [line for line in _read_lines(path) if line.get("step", 0) <= resumed] if resumed else []
             )
-            path.write_text("".join(json.dumps(line) + "\n" for line in self._lines), encoding="utf-8")
+            with whole_file(path) as unfinished:
+                unfinished.write_text("".join(map(_json_line, self._lines)), encoding="utf-8")
 
     def add(self, **values: Any) -> None:
-        """One more line; `step` is among the values."""
-        self._lines.append(values)
-        if self._path is not None:
+        """One more line; `step` is among the values, infinities become null. Raises `OutputError`."""
+        line = {name: value if _is_sayable(value) else None for name, value in values.items()}
+        self._lines.append(line)
+        if self._path is None:
+            return
+        try:
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(values) + "\n")
+                file.write(_json_line(line))
+        except OSError as error:
+            raise OutputError(
+                f"Cannot write {self._path}: {error.strerror}. Free the disk or its permissions; the same "
+                "command continues the training."
+            ) from error
 
     def plot(self, path: Path) -> None:
         """Draw loss and held-out error over the steps."""
         lines = {}
         for name in ("loss", "holdout_error"):
-            points = [(line["step"], line[name]) for line in self._lines if name in line]
+            points = [(line["step"], line[name]) for line in self._lines if line.get(name) is not None]
             if points:
                 lines[name.replace("_", " ")] = ([x for x, _ in points], [y for _, y in points])
         if lines:
             line_plot(path, lines, "Training", "step", "error", is_log=True)
+
+
+def _json_line(values: dict[str, Any]) -> str:
+    return json.dumps(values) + "\n"
+
+
+def _is_sayable(value: object) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""How long a training runs, and the learning rate along it: by a number of steps, or by a budget of seconds."""
+"""How long a training runs, by steps or by a budget of seconds, and the learning rate along it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ class Schedule:
         self.start, self.end = start, end
 
     def share(self, done: float) -> float:
-        """Share of this attempt, 0 to 1."""
+        """Share of this attempt, 0 to 1; 1 at the end, also of an attempt that began there."""
+        if done >= self.end:
+            return 1.0
         return min(max((done - self.start) / max(self.end - self.start, 1e-9), 0.0), 1.0)
 
     def cut(self, done: float) -> None:

@@ -18,11 +18,11 @@ _MISSED_REGION = 0.002  # share of changed pixels that the region's threshold ma
 _LARGEST_THRESHOLD = 0.0  # a logit: even odds
 
 
-@torch.no_grad()
 def run_whole(network: ShotNetwork, picture: Picture, extent: tuple[int, int]) -> Tensor:
     """(C_out, H, W): the network on a whole, padded picture, on the CPU."""
     origin = torch.tensor(picture.origin, dtype=torch.float32)
-    result: Tensor = network(picture.plate[None], origin, torch.tensor(extent, dtype=torch.float32))[0]
+    with torch.no_grad():
+        result: Tensor = network(picture.plate[None], origin, torch.tensor(extent, dtype=torch.float32))[0]
     return result
 
 
@@ -54,7 +54,7 @@ def error_of(network: ShotNetwork, result: Tensor, picture: Picture) -> float:
 
 
 def quality_of(network: ShotNetwork, result: Tensor, picture: Picture) -> dict[str, float]:
-    """Figures for people: PSNR in dB of RGB as perceived, of the untouched plate too; IoU at 0.5 of mattes."""
+    """Figures for people: PSNR in dB of RGB as perceived, also of the plate; IoU at 0.5 of mattes."""
     valid = (picture.weight[0] > 0).numpy()
     found, first = {}, 0
     if network.config.changes_rgb:
@@ -69,13 +69,13 @@ def quality_of(network: ShotNetwork, result: Tensor, picture: Picture) -> dict[s
     return found
 
 
-@torch.no_grad()
 def fit_region_threshold(network: ShotNetwork, pictures: Sequence[Picture], extent: tuple[int, int]) -> None:
     """Set the logit above which a pixel is changed so that nearly all changed pixels of the keyframes are."""
     logits = []
     for picture in pictures:
         origin = torch.tensor(picture.origin, dtype=torch.float32)
-        _, region = network.raw(picture.plate[None], origin, torch.tensor(extent, dtype=torch.float32))
+        with torch.no_grad():
+            _, region = network.raw(picture.plate[None], origin, torch.tensor(extent, dtype=torch.float32))
         if region is not None:
             changed = (picture.region[0] > 0.5) & (picture.weight[0] > 0)
             logits.append(region[0, 0][changed].numpy())
