@@ -63,7 +63,7 @@ class Progress:
         self.show_log(message, level)
 
     def cancel(self) -> None:
-        """Ask the running tool to stop at its next step. May be called from any thread or a signal handler."""
+        """Ask the running tool to stop at its next step. Any thread and any signal handler may call it."""
         self._cancelled.set()
 
     @property

@@ -36,9 +36,9 @@ def busy_network(seed: int = 1, **shape: Any) -> ShotNetwork:
     with torch.no_grad():
         network.out.weight.normal_(0, 0.05)
         network.out.bias.normal_(0, 0.05)
+        network.detail.weight.normal_(0, 0.02)
         if network.config.curve_units:
             network.curves_out.weight.normal_(0, 0.02)
-            network.curves_filter.weight.normal_(0, 0.02)
         network.extra_mean.uniform_(-1, 1)
         network.extra_scale.uniform_(0.5, 2)
         if network.config.has_region:

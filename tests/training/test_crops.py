@@ -7,13 +7,11 @@ import torch
 from interpositive.training.crops import ERROR_STEP_PX, CropSampler, Picture
 
 
-def picture_of(
-    place: int | None, height: int = 64, width: int = 96, origin: tuple[int, int] = (0, 0)
-) -> Picture:
+def picture_of(place: int, height: int = 64, width: int = 96, origin: tuple[int, int] = (0, 0)) -> Picture:
     """Planes whose values say where they come from: x, y and the picture."""
     x = torch.arange(width).expand(height, width)
     y = torch.arange(height)[:, None].expand(height, width)
-    plate = torch.stack([x, y, torch.full((height, width), -1 if place is None else place)]).float()
+    plate = torch.stack([x, y, torch.full((height, width), place)]).float()
     ones = torch.ones(1, height, width)
     error = torch.zeros(height // ERROR_STEP_PX, width // ERROR_STEP_PX)
     return Picture(plate, plate + 1000, ones, ones * 0.5, error, origin, place)
@@ -25,7 +23,7 @@ def draw_many(sampler: CropSampler, steps: int = 100) -> torch.Tensor:
 
 
 def test_a_batch_is_cut_at_one_place_from_all_planes() -> None:
-    pictures = [picture_of(0, origin=(-8, 4)), picture_of(1), picture_of(None)]
+    pictures = [picture_of(0, origin=(-8, 4)), picture_of(1), picture_of(2)]
     batch = CropSampler(pictures, [1, 1, 1], 32, seed=1).draw(3, 6)
     assert batch.plate.shape == (6, 3, 32, 32) and batch.weight.shape == (6, 1, 32, 32)
     assert torch.equal(batch.target, batch.plate + 1000)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import time
@@ -257,8 +258,9 @@ def test_the_closed_form_is_kept_when_the_network_is_no_better_and_the_figures_a
     assert any("global change" in line for line in progress.lines)
 
 
-def test_a_held_out_keyframe_is_not_trained_on_in_the_first_half(
-    footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("carried_share", [0.0, 0.4])
+def test_a_held_out_keyframe_and_what_was_carried_from_it_are_not_trained_on_in_the_first_half(
+    footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, carried_share: float
 ) -> None:
     drawn: list[set[int]] = []
     draw = loop.CropSampler.draw
@@ -269,10 +271,14 @@ def test_a_held_out_keyframe_is_not_trained_on_in_the_first_half(
         return batch
 
     monkeypatch.setattr(loop.CropSampler, "draw", noted)
-    trained = train(footage, plan_of(tmp_path, 40))
+    monkeypatch.setattr(loop, "_WORTH_CARRYING", (1, 0.0))
+    quality = dataclasses.replace(SMALL, carried_share=carried_share)
+    progress = Recorder()
+    trained = train(footage, plan_of(tmp_path, 40, quality=quality), progress)
     assert not any(1 in places for places in drawn[:20])
     assert any(1 in places for places in drawn[20:])
     assert set(trained.measured) == {"holdout_psnr_db", "untouched_psnr_db", "holdout_error"}
+    assert bool(progress.steps("following motion")) == (carried_share > 0)
 
 
 def test_an_exact_grade_leaves_nothing_to_train(tmp_path: Path) -> None:
@@ -327,16 +333,6 @@ def test_one_keyframe_trains_without_being_measured(tmp_path: Path) -> None:
     footage = footage_of(write_shot(tmp_path, keyframes=[1004]))
     trained = train(footage, plan_of(tmp_path, 10, holdout=None))
     assert trained.measured == {} and trained.steps == 10
-
-
-def test_frames_between_keyframes_help_with_labels_that_were_carried_there(
-    footage: Footage, tmp_path: Path
-) -> None:
-    progress = Recorder()
-    quality = Quality(steps=0, width=8, hidden=16, carried_share=0.3)
-    trained = train(footage, plan_of(tmp_path, 10, quality=quality), progress)
-    assert trained.steps == 10
-    assert progress.steps("following motion")
 
 
 def test_graded_keyframes_of_a_video_like_size_work(tmp_path: Path) -> None:

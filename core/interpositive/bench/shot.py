@@ -108,12 +108,13 @@ class ShotBench:
         )
         speeds = speed.SpeedParts(self._runs, clip, layer)
         runs, seeds, budget = self._runs, self._seeds, _SEED_CPU_SECONDS
+        longest = max(_ASKED.get(clip.name, {}).get(layer, (budget,)))
         suggestions = [
             Part(f"suggested-{c.name}", partial(self._suggested_rows, c, name)) for c, name in pictures
         ]
         return [
             Part("seeds", lambda: quality.seed_rows(runs, clip, layer, budget, seeds, "seeds")),
-            Part("flicker", lambda: quality.flicker_rows(runs, clip, layer, budget, seeds[0], "flicker")),
+            Part("flicker", lambda: quality.flicker_rows(runs, clip, layer, longest, seeds[0], "flicker")),
             *suggestions,
             Part("inference-1080p", lambda: speeds.inference_rows("inference-1080p")),
             Part("overlap-1080p", lambda: speeds.overlap_rows("overlap-1080p", speed.HD, 6, 30)),

@@ -314,7 +314,7 @@ class ImageFile:
 
 
 def placed(pixels: Pixels, source: Window, target: Window, fill: float = 0.0) -> Pixels:
-    """Pixels of the window `source`, (H, W) or (H, W, C), on the window `target`; `fill` where they have none."""
+    """Pixels (H, W) or (H, W, C) of window `source` on the window `target`; `fill` where there is none."""
     if source == target:
         return pixels
     moved = np.full((target.height, target.width, *pixels.shape[2:]), fill, np.float32)

@@ -97,8 +97,8 @@ def _output_error(path: Path, reason: str, number: int | None = None) -> OutputE
     full = number in (errno.ENOSPC, errno.EDQUOT) or shutil.disk_usage(folder).free < _LEAST_FREE_BYTES
     if full:
         return OutputError(
-            f"Cannot write {path}: the disk of {folder} is full. Free space and start again; finished "
-            f"frames are kept."
+            f"Cannot write {path}: the disk of {folder} is full. Free space and start again; what "
+            f"is finished is kept."
         )
     if number in (errno.EROFS, errno.EACCES, errno.EPERM) or not os.access(folder, os.W_OK):
         return OutputError(
@@ -106,8 +106,8 @@ def _output_error(path: Path, reason: str, number: int | None = None) -> OutputE
             f"permissions."
         )
     return OutputError(
-        f"Cannot write {path}: {reason}. Check the folder and the space on its disk; finished frames "
-        f"are kept."
+        f"Cannot write {path}: {reason}. Check the folder and the space on its disk; what is "
+        f"finished is kept."
     )
 
 

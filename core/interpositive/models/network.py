@@ -166,10 +166,14 @@ class ShotNetwork(nn.Module):
         return gain + self.curves(shaped) if self.config.curve_units else gain
 
     def set_filter(self, kernel: Tensor, bias: Tensor) -> None:
-        """Make `detail` the 3x3 filter `kernel` (3, 3, 3, 3: out, in, row, column) of the shaped plate and the
-        last layer's bias `bias` (3,). At the border of a cell its outermost pixel stands for the next cell's.
+        """Make `detail` a 3x3 filter of the shaped plate, and `bias` (3,) the last layer's.
+
+        `kernel` is (3, 3, 3, 3): out, in, row, column. At the border of a cell its outermost pixel stands for
+        the next cell's.
         """
-        weight = torch.zeros(3, CELL_PX, CELL_PX, 3, CELL_PX, CELL_PX)  # out: channel, row, column; in: the same
+        weight = torch.zeros(
+            3, CELL_PX, CELL_PX, 3, CELL_PX, CELL_PX
+        )  # out: channel, row, column; in: the same
         for row, column in product(range(CELL_PX), repeat=2):
             for down, right in product(range(3), repeat=2):
                 source_row = min(max(row + down - 1, 0), CELL_PX - 1)

@@ -1,5 +1,7 @@
-"""Suggest which frames to change by hand: before training the ones that cover the shot, after it the ones where
-the model is least sure."""
+"""Suggest which frames to change by hand.
+
+Before training those that cover the shot best, after it those where the model is least sure.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,7 @@ class Params(BaseModel):
 
 
 class Result(BaseModel):
-    """`frames` in the order of their use; `uncovered` says how badly each frame is covered by all keyframes."""
+    """`frames` in the order of their use; `uncovered` says how badly the keyframes cover each frame."""
 
     frames: list[int]
     uncovered: dict[int, float]
@@ -87,7 +89,8 @@ def run(params: Params, progress: Progress) -> Result:
     unknown = [frame for frame in have if frame not in plate.frames]
     if unknown and params.have is not None:
         raise KeyframeError(
-            f"--have: frames {compact_frames(unknown)} are not in {plate.name} ({compact_frames(plate.frames)})."
+            f"--have: {plate.name} has no frames {compact_frames(unknown)}, "
+            f"only {compact_frames(plate.frames)}."
         )
     step = -(-len(plate.frames) // MOST_CANDIDATES)
     candidates = sorted({*plate.frames[::step], *(set(have) & set(plate.frames))})

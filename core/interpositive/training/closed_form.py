@@ -160,7 +160,7 @@ def _with_ones(terms: Matrix) -> Matrix:
 
 
 def _ridge(terms: Matrix, needed: Matrix, weight: Matrix) -> Matrix:
-    """Weighted ridge regression of `needed` (N, 3) on `terms` (N, T), each channel with its own weight: (T, 3)."""
+    """Ridge regression (T, 3) of `needed` (N, 3) on `terms` (N, T); each channel has its own `weight`."""
     solution = np.empty((terms.shape[1], needed.shape[1]))
     for channel in range(needed.shape[1]):
         weighted = terms * weight[:, channel : channel + 1]
@@ -169,7 +169,9 @@ def _ridge(terms: Matrix, needed: Matrix, weight: Matrix) -> Matrix:
     return solution
 
 
-def _change(solution: Matrix, curves_in: NDArray[np.float32], curves_bias: NDArray[np.float32]) -> GlobalChange:
+def _change(
+    solution: Matrix, curves_in: NDArray[np.float32], curves_bias: NDArray[np.float32]
+) -> GlobalChange:
     """From a solution (1 + 27 + units, 3): bias, filter, hinges."""
     weights = solution.T.astype(np.float32)  # (3, terms)
     return GlobalChange(

@@ -21,7 +21,7 @@ class Picture:
 
     `target` has the network's outputs, `weight` (1, H, W) how much each pixel counts (zero: not at all),
     `region` (1, H, W) one where the artist changed something. `start_error` (H/2, W/2) is how wrong the
-    closed form is. `keyframe` is its place among the keyframes, None for an unlabelled frame.
+    closed form is. `keyframe` is the place, among the keyframes, of the one that the target comes from.
     """
 
     plate: Tensor
@@ -30,12 +30,12 @@ class Picture:
     region: Tensor
     start_error: Tensor
     origin: tuple[int, int]
-    keyframe: int | None
+    keyframe: int
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops stacked: (N, C, h, w) each; `origin` (N, 2) px; `keyframe` (N,), -1 for unlabelled frames."""
+    """Crops stacked: (N, C, h, w) each; `origin` (N, 2) px; `keyframe` (N,), see `Picture`."""
 
     plate: Tensor
     target: Tensor
@@ -80,7 +80,7 @@ class CropSampler:
             for name, tensors in planes.items():
                 tensors.append(getattr(picture, name)[:, top : top + height, left : left + width])
             origins.append([picture.origin[0] + left, picture.origin[1] + top])
-            keyframes.append(-1 if picture.keyframe is None else picture.keyframe)
+            keyframes.append(picture.keyframe)
         stacked = {name: torch.stack(tensors) for name, tensors in planes.items()}
         return Batch(
             **stacked, origin=torch.tensor(origins, dtype=torch.float32), keyframe=torch.tensor(keyframes)

@@ -28,9 +28,8 @@ class KeyframeDrift(nn.Module):
         self.terms = nn.Parameter(torch.zeros(keyframes, 2, 3, 1, 1))
 
     def forward(self, keyframe: Tensor, shaped: Tensor) -> Tensor:
-        """(N,) places of keyframes, -1 for none, and (N, 3, h, w) shaped plates -> (N, 3, h, w) gains."""
-        centred = self.terms - self.terms.mean(0, keepdim=True)
-        chosen = centred[keyframe.clamp(min=0)] * (keyframe >= 0).view(-1, 1, 1, 1, 1)
+        """(N,) places of keyframes and (N, 3, h, w) shaped plates -> (N, 3, h, w) gains."""
+        chosen = (self.terms - self.terms.mean(0, keepdim=True))[keyframe]
         return chosen[:, 0] + chosen[:, 1] * shaped
 
     def penalty(self) -> Tensor:

@@ -1,8 +1,9 @@
 """Labels for frames beside the keyframes: the change itself, carried along optical flow.
 
 They are not good enough to be results - they tear where something is uncovered - but where forward and
-backward flow agree and the plates match they are right, and they move as the shot does. Trained on beside the
-keyframes, with that trust as weight, they teach the model to give moving detail the same change in every frame.
+backward flow agree and the plates match they are right, and they move as the shot does. Trained on beside
+the keyframes, with that trust as weight, they teach the model to give moving detail the same change in every
+frame.
 Flow: dense inverse search (Kroeger et al. 2016), by OpenCV.
 """
 
@@ -79,7 +80,10 @@ def warp(picture: Map, flow: Map) -> Map:
 
 
 def frame_flow(source: Map, target: Map) -> Map:
-    """Flow (H, W, 2) px from each pixel of `source` to where it is in `target`; pictures (H, W, 3) as `perceived`."""
+    """Flow (H, W, 2) px from each pixel of `source` to where it is in `target`.
+
+    Pictures are (H, W, 3), as `perceived`.
+    """
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     flow: Map = search.calc(_grey(source), _grey(target), None)
     return flow

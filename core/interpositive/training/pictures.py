@@ -50,7 +50,7 @@ def picture(
     weight: NDArray[np.float32],
     region: NDArray[np.float32] | Mask,
     origin: tuple[int, int],
-    keyframe: int | None,
+    keyframe: int,
 ) -> Picture:
     """Pad to the stride (with weight zero) and find where the untrained network is wrong."""
     stride = network.config.stride
@@ -80,8 +80,8 @@ def carried_pictures(
     """
     free = set(footage.unlabelled_frames())
     found: list[Picture] = []
-    for done, keyframe in enumerate(footage.keyframes):
-        report(done, len(footage.keyframes))
+    for place, keyframe in enumerate(footage.keyframes):
+        report(place, len(footage.keyframes))
         label = _label_planes(footage, keyframe)
         for step in (-1, 1):
             frames = [keyframe.frame + step * distance for distance in range(1, CARRIED_FRAMES + 1)]
@@ -92,7 +92,7 @@ def carried_pictures(
             plates = {frame: small_plate(plate[..., :3]) for frame, (plate, _) in read.items()}
             plates[keyframe.frame] = small_plate(keyframe.plate[..., :3])
             for carried in carry_label(keyframe.frame, label, plates, frames, footage.toe):
-                found.append(_carried_picture(footage, network, *read[carried.frame], carried))
+                found.append(_carried_picture(footage, network, *read[carried.frame], carried, place))
     return found
 
 
@@ -107,14 +107,19 @@ def _label_planes(footage: Footage, keyframe: Keyframe) -> Pixels:
 
 
 def _carried_picture(
-    footage: Footage, network: ShotNetwork, plate: Pixels, origin: tuple[int, int], label: CarriedLabel
+    footage: Footage,
+    network: ShotNetwork,
+    plate: Pixels,
+    origin: tuple[int, int],
+    label: CarriedLabel,
+    place: int,
 ) -> Picture:
     target, region, valid = label.planes[..., :-2].copy(), label.planes[..., -2], label.planes[..., -1]
     if footage.changes_rgb:
         rgb = plate[..., :3]
         target[..., :3] = rgb + (np.abs(rgb) + footage.toe) * target[..., :3]
     weight = label.trust * (valid > 0.99)
-    return picture(network, plate, target, weight, region, origin, None)
+    return picture(network, plate, target, weight, region, origin, place)
 
 
 def padded(pixels: Pixels, stride: int, mode: str = "edge") -> Tensor:

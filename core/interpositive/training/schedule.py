@@ -57,6 +57,12 @@ class Length:
             return min(clock.cpu_seconds / self.cpu_seconds, 1.0)
         return min(clock.wall_seconds / max(self.wall_seconds or 0.0, 1e-9), 1.0)
 
+    def is_at_least(self, steps: int, seconds: float) -> bool:
+        """Whether it is as long as `steps`, or as `seconds` where it is a budget of those."""
+        if self.steps is not None:
+            return self.steps >= steps
+        return (self.cpu_seconds or self.wall_seconds or 0.0) >= seconds
+
     def seconds_left(self, clock: WorkClock) -> float | None:
         """Of a wall budget; None where it is not known."""
         return max(self.wall_seconds - clock.wall_seconds, 0.0) if self.wall_seconds is not None else None

@@ -1,7 +1,8 @@
 """Which frames to paint: those that, together, show what the whole shot is made of.
 
-Each frame is cut into a grid of blocks, each block described by a few numbers. A block is covered by the keyframe
-that has the most similar block at a similar place; the frames suggested are those that leave least uncovered.
+Each frame is cut into a grid of blocks, each block described by a few numbers. A block is covered by the
+keyframe that has the most similar block at a similar place; the frames suggested are those that leave least
+uncovered.
 Before training a block is described by its look; after training by the features of the model itself, so that
 what the model has not seen the like of counts most.
 """
