@@ -21,6 +21,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 CELL_PX = 8  # pixels folded into channels, per axis
+LEAST_GAIN = (
+    2.0**-10
+)  # a change smaller than this, the step of a half float, leaves a regional change's plate
 _SHAPER_MEAN, _SHAPER_SCALE = -1.5, 0.5  # bring log(|plate| + toe) of a usual plate to about -1..1
 
 
@@ -191,11 +194,12 @@ class ShotNetwork(nn.Module):
         parts: list[Tensor] = []
         first = 0
         if self.config.changes_rgb:
-            rgb, first = plate[:, :3], 3
-            changed = rgb + (rgb.abs() + self.config.toe) * heads[:, :3]
-            parts.append(
-                changed if region is None else torch.where(region > self.region_threshold, changed, rgb)
-            )
+            rgb, gain, first = plate[:, :3], heads[:, :3], 3
+            changed = rgb + (rgb.abs() + self.config.toe) * gain
+            if region is not None:
+                inside = (region > self.region_threshold) & (gain.abs() > LEAST_GAIN)
+                changed = torch.where(inside, changed, rgb)
+            parts.append(changed)
         if self.config.matte_outputs:
             parts.append(torch.sigmoid(heads[:, first : first + self.config.matte_outputs]))
             first += self.config.matte_outputs

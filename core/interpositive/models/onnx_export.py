@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from .network import CELL_PX, ShotNetwork, folded_cell_weights
+from .network import CELL_PX, LEAST_GAIN, ShotNetwork, folded_cell_weights
 
 OPSET, IR_VERSION = 17, 8
 
@@ -118,6 +118,8 @@ def _composite(graph: _Graph, network: ShotNetwork, rgb: str, scale: str, shaped
         if config.has_region:
             logits = graph.slice(heads, config.outputs, config.outputs + 1)
             inside = graph.node("Greater", [logits, graph.weight("region_threshold")])
+            counts = graph.node("Greater", [graph.node("Abs", [gain]), graph.constant(LEAST_GAIN)])
+            inside = graph.node("And", [inside, counts])
             changed = graph.node("Where", [inside, changed, rgb])
         parts.append(changed)
     if config.matte_outputs:

@@ -47,6 +47,13 @@ class Params(BaseModel):
         description="Seconds that training may take.",
         json_schema_extra={"unit": "SECONDS"},
     )
+    steps: int | None = Field(
+        default=None,
+        ge=1,
+        title="Steps",
+        description="Training steps, instead of seconds; repeats exactly.",
+        json_schema_extra={"advanced": True},
+    )
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(
         default="auto", title="Device", description="Where the model trains and runs; auto is the fastest."
     )
@@ -182,7 +189,8 @@ def _train(params: Params, footage: Footage, keyframes: list[int], progress: Pro
     train.run(
         train.Params(
             plate=footage.pattern("plate"), keyframes=_keyframe_pattern(footage), out=str(model),
-            time_budget=params.time_budget, seed=params.seed, device=params.device,
+            time_budget=None if params.steps else params.time_budget, steps=params.steps,
+            seed=params.seed, device=params.device,
         ),
         progress,
     )  # fmt: skip
@@ -290,7 +298,8 @@ def _program() -> str:
 
 def _fingerprint(params: Params, footage: Footage, keyframes: list[int]) -> str:
     """What the training depends on: version, options, and the content of the keyframes and their plates."""
-    digest = hashlib.sha256(f"{__version__} {params.time_budget} {params.seed} {params.device}".encode())
+    settings = (__version__, params.time_budget, params.steps, params.seed, params.device)
+    digest = hashlib.sha256(repr(settings).encode())
     for frame in keyframes:
         digest.update(footage.path("plate", frame).read_bytes())
         digest.update(_keyframe_path(footage, frame).read_bytes())

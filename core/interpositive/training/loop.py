@@ -24,6 +24,7 @@ from .closed_form import GlobalChange, fit_global_change
 from .crops import CropSampler, Picture
 from .footage import Footage
 from .loss import KeyframeDrift, ShotLoss
+from .perception import perceived
 from .pictures import carried_pictures, keyframe_pictures
 from .processes import Processes
 from .report import TrainingLog
@@ -36,7 +37,7 @@ _HELD_OUT_UNTIL = 0.5  # of the schedule
 _VALIDATIONS, _SHOWINGS = 10, 4  # over the schedule
 _EXPLAINED = 0.316  # of the plate's error, 10 dB: a closed form that leaves less may be the model
 _WORTH_CARRYING = (1000, 60.0)  # steps or seconds from which following motion pays its own time
-_SOLVED = 2e-4  # perceived error of the closed form under which RGB is not trained
+_SOLVED = 3e-4  # error of the closed form, as a share of what is perceived, under which RGB is not trained
 _MOST_ATTEMPTS = 3
 _LATEST_RESTART = 0.9  # of the length; what is left after it would not make a model
 _CONSTANT = 1e-6  # deviation under which an extra input is one value
@@ -109,7 +110,7 @@ class ShotTrainer:
         self._carried = self._carry_labels()
         frames = [keyframe.frame for keyframe in footage.keyframes]
         self._holdout = self._keyframes[frames.index(plan.holdout)] if plan.holdout in frames else None
-        self._learns_rgb = max(float(picture.start_error.mean()) for picture in self._keyframes) > _SOLVED
+        self._learns_rgb = any(_start_share(picture, footage.toe) > _SOLVED for picture in self._keyframes)
         self._losses, self._holdouts = LossWatch(), HoldoutWatch()
         self._measured: dict[str, float] = {}
         self._restart_asked = False
@@ -364,6 +365,12 @@ class ShotTrainer:
         )
         save_checkpoint(self._plan.checkpoint_folder, state, self._attempt.tensors())
         self._saved_at = time.monotonic()
+
+
+def _start_share(picture: Picture, toe: float) -> float:
+    """Mean error of the closed form as a share of the target's mean, both perceived."""
+    size = perceived(picture.target[:3], toe).abs().mean()
+    return float(picture.start_error.mean() / size.clamp(min=1e-6))
 
 
 def _passed(count: int, before: float, now: float) -> bool:

@@ -22,7 +22,7 @@ from .perception import perceived
 Mask = NDArray[np.bool_]
 
 CARRIED_FRAMES = 2  # on each side of a keyframe
-_CLOSED_PX, _GROWN_PX = 9, 3  # holes of the changed pixels that are filled, and how far they grow
+_CLOSED_PX = 9  # holes of the changed pixels up to this size are filled
 _EDGE_STEPS = 17  # how wide around an edge of a matte or region errors are expected, in steps of the map
 _EDGE_ERROR, _INSIDE_ERROR, _REGION_EDGE_ERROR = 1.0, 0.3, 0.02
 
@@ -64,11 +64,10 @@ def picture(
 
 
 def changed_region(changed: Mask) -> Mask:
-    """The region (H, W) of an artist's change: changed pixels, their holes closed, grown by a pixel or so."""
-    mask = changed.astype(np.uint8)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((_CLOSED_PX, _CLOSED_PX), np.uint8))
-    grown: Mask = cv2.dilate(mask, np.ones((_GROWN_PX, _GROWN_PX), np.uint8)).astype(bool)
-    return grown
+    """The region (H, W) of an artist's change: changed pixels, their holes closed."""
+    size = np.ones((_CLOSED_PX, _CLOSED_PX), np.uint8)
+    closed: Mask = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_CLOSE, size).astype(bool)
+    return closed
 
 
 def carried_pictures(

@@ -103,7 +103,10 @@ def suggest(
 
 
 def _distances(descriptors: Sequence[Descriptors], report: Callable[[int, int], None]) -> NDArray[np.float32]:
-    """(frames, blocks, frames): how far each block of a frame is from the nearest block of another."""
+    """(frames, blocks, frames): squared distance of each block of a frame to the nearest block of another.
+
+    Squared, so that what is covered badly counts more than what could be covered a little better.
+    """
     stacked = np.stack(descriptors)  # (F, B, D)
     squares = np.square(stacked).sum(2)  # (F, B)
     found = np.empty((len(stacked), stacked.shape[1], len(stacked)), np.float32)
@@ -111,7 +114,7 @@ def _distances(descriptors: Sequence[Descriptors], report: Callable[[int, int], 
         report(k, len(stacked))
         for j, others in enumerate(stacked):
             squared = squares[k][:, None] - 2.0 * blocks @ others.T + squares[j]
-            found[k, :, j] = np.sqrt(np.maximum(squared.min(1), 0.0))
+            found[k, :, j] = np.maximum(squared.min(1), 0.0)
     return found
 
 

@@ -14,7 +14,7 @@ from .crops import Picture
 from .perception import perceived, perceived_psnr
 from .pictures import padded
 
-_MISSED_REGION = 0.002  # share of changed pixels that the region's threshold may leave out
+_MISSED_REGION = 0.005  # share of changed pixels that the region's threshold may leave out
 _LARGEST_THRESHOLD = 0.0  # a logit: even odds
 
 
