@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from interpositive.models.network import ShotNetwork, ShotNetworkConfig
+from interpositive.models.network import LEAST_GAIN, ShotNetwork, ShotNetworkConfig
 
 PLACE = torch.zeros(2), torch.tensor([96.0, 64.0])
 HARD_VALUES = [-0.5, 60.0, 0.0, 1.0, -1e-30, 1e-30, 65504.0, -65504.0, 0.18, 1e-3, 3e4]
@@ -73,7 +73,16 @@ def test_outside_the_region_even_negative_zero_keeps_its_bits() -> None:
     network.region_threshold.fill_(1e9)
     assert run(network, pixels).numpy().tobytes() == pixels.numpy().tobytes()
     network.region_threshold.fill_(-1e9)
-    assert not (run(network, pixels) == pixels).any()
+    assert (run(network, pixels) == pixels).float().mean() < 0.02
+
+
+def test_inside_a_region_a_change_smaller_than_a_half_float_holds_leaves_the_plate() -> None:
+    network, pixels = ShotNetwork(ShotNetworkConfig(width=8, hidden=16, has_region=True)).eval(), plate()
+    with torch.no_grad():
+        network.out.bias[: 3 * 64] = 0.9 * LEAST_GAIN
+        assert run(network, pixels).numpy().tobytes() == pixels.numpy().tobytes()
+        network.out.bias[: 3 * 64] = 1.1 * LEAST_GAIN
+        assert (run(network, pixels) != pixels).float().mean() > 0.99
 
 
 def test_the_region_decides_pixel_by_pixel() -> None:

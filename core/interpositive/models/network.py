@@ -76,7 +76,7 @@ class ShotNetworkConfig:
     @property
     def bytes_per_pixel(self) -> float:
         """Peak bytes of inference per pixel of the window: full planes and maps at the first level."""
-        planes = 4 * self.inputs + 2 * self.outputs + 2 * self.curve_units + 4 * self.has_region
+        planes = 4 * self.inputs + 2 * self.outputs + 2 * self.curve_units + 8 * self.has_region
         cell_channels = 4 * self.width + 2 * self.hidden + CELL_PX**2 * self.heads
         return 4.0 * (planes + cell_channels / CELL_PX**2)
 
