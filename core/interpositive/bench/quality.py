@@ -70,13 +70,11 @@ def score(runs: Runs, training: Training, frames: Sequence[int] | None = None) -
     return {"frames": scored, **_means(pictures, {"psnr": psnr_8bit, "ssim": ssim})}
 
 
-def seed_rows(
-    runs: Runs, clip: Clip, layer: str, cpu_seconds: float, seeds: Sequence[int], part: str
-) -> list[Row]:
+def seed_rows(runs: Runs, clip: Clip, layer: str, steps: int, seeds: Sequence[int], part: str) -> list[Row]:
     """How far apart the seeds end: a run that is stuck shows here."""
-    scores = [score(runs, runs.train(clip, layer, cpu_seconds, seed))["psnr"] for seed in seeds]
+    scores = [score(runs, runs.train(clip, layer, 0.0, seed, steps=steps))["psnr"] for seed in seeds]
     details = {"seeds": list(seeds), "psnr": scores}
-    title = f"{clip.name} {layer}, {len(seeds)} seeds at {cpu_seconds:g} CPU-s: best less worst"
+    title = f"{clip.name} {layer}, {len(seeds)} seeds at {steps} steps: best less worst"
     return [
         Row(part, title, max(scores) - min(scores), "dB", SEED_SPREAD_MUST_DB, None, False, details=details)
     ]
@@ -96,18 +94,18 @@ def flicker_rows(runs: Runs, clip: Clip, layer: str, cpu_seconds: float, seed: i
 
 
 def suggested_rows(
-    runs: Runs, clip: Clip, layer: str, cpu_seconds: float, seed: int, suggested: list[int], part: str
+    runs: Runs, clip: Clip, layer: str, steps: int, seed: int, suggested: list[int], part: str
 ) -> list[Row]:
     """Suggested keyframes against as many evenly spaced ones, scored on frames that neither has seen."""
     evenly = clip.keyframes
     frames = [f for f in clip.scored if f not in suggested]
-    with_suggested = score(runs, runs.train(clip, layer, cpu_seconds, seed, suggested), frames)["psnr"]
-    with_evenly = score(runs, runs.train(clip, layer, cpu_seconds, seed), frames)["psnr"]
+    with_suggested = score(runs, runs.train(clip, layer, 0.0, seed, suggested, steps), frames)["psnr"]
+    with_evenly = score(runs, runs.train(clip, layer, 0.0, seed, steps=steps), frames)["psnr"]
     details = {
         "suggested": suggested, "suggested_psnr": with_suggested,
         "evenly": evenly, "evenly_psnr": with_evenly, "frames": frames,
     }  # fmt: skip
-    title = f"{clip.name} {layer}, {cpu_seconds:g} CPU-s: suggested less evenly spaced keyframes"
+    title = f"{clip.name} {layer}, {steps} steps: suggested less evenly spaced keyframes"
     return [Row(part, title, with_suggested - with_evenly, "dB", *SUGGESTED_MARKS_DB, details=details)]
 
 

@@ -42,13 +42,23 @@ class Runs:
     _renderings: dict[tuple[Path, tuple[int, ...]], dict[int, Path]] = field(default_factory=dict)
 
     def train(
-        self, clip: Clip, layer: str, cpu_seconds: float, seed: int, keyframes: list[int] | None = None
+        self,
+        clip: Clip,
+        layer: str,
+        cpu_seconds: float,
+        seed: int,
+        keyframes: list[int] | None = None,
+        steps: int | None = None,
     ) -> Training:
-        """Train on `keyframes` (default: the clip's five) for a budget of CPU-seconds on one thread."""
+        """Train on `keyframes` (default: the clip's five) for a budget of CPU-seconds on one thread.
+
+        With `steps` for so many instead: what is compared then does not hang on the machine's speed.
+        """
         chosen = tuple(keyframes or clip.keyframes)
-        key = (clip.name, layer, cpu_seconds, seed, chosen)
+        key = (clip.name, layer, steps or cpu_seconds, seed, chosen)
         if key not in self._trainings:
-            name = f"{clip.name}-{layer}-{cpu_seconds:g}s-seed{seed}" + (
+            length = f"{steps}steps" if steps else f"{cpu_seconds:g}s"
+            name = f"{clip.name}-{layer}-{length}-seed{seed}" + (
                 f"-{hash(chosen) & 0xFFFF:x}" if keyframes else ""
             )
             folder = self.work / name
@@ -56,7 +66,7 @@ class Runs:
                 "plate": pattern(clip.files["plate"]),
                 "keyframes": copy_frames(clip.files[layer], list(chosen), folder / "keyframes"),
                 "out": str(folder / "model"),
-                "cpu_budget": cpu_seconds,
+                **({"steps": steps} if steps else {"cpu_budget": cpu_seconds}),
                 "seed": seed,
                 "device": self.device,
                 "input_space": SRGB,

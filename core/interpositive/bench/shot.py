@@ -22,7 +22,7 @@ _ASKED: dict[str, dict[str, tuple[float, ...]]] = {
     "bike": {"graded": (20,)},
 }
 _OTHER_CPU_SECONDS = (30.0,)
-_SEED_CPU_SECONDS = 30.0
+_COMPARED_STEPS = 450  # of trainings that are compared with each other; about 30 CPU-s
 _IDENTITY_CPU_SECONDS = 20.0
 _SAME_SEED_STEPS = 40
 _TRAINING_PART = re.compile(r"^(?P<clip>.+)-(?P<layer>[^-]+)-(?P<seconds>\d+(\.\d+)?)$")
@@ -107,13 +107,13 @@ class ShotBench:
             (pair for pair in pictures if pair[0].name in _ASKED and pair[1] == "relit"), pictures[0]
         )
         speeds = speed.SpeedParts(self._runs, clip, layer)
-        runs, seeds, budget = self._runs, self._seeds, _SEED_CPU_SECONDS
-        longest = max(_ASKED.get(clip.name, {}).get(layer, (budget,)))
+        runs, seeds = self._runs, self._seeds
+        longest = max(_ASKED.get(clip.name, {}).get(layer, _OTHER_CPU_SECONDS))
         suggestions = [
             Part(f"suggested-{c.name}", partial(self._suggested_rows, c, name)) for c, name in pictures
         ]
         return [
-            Part("seeds", lambda: quality.seed_rows(runs, clip, layer, budget, seeds, "seeds")),
+            Part("seeds", lambda: quality.seed_rows(runs, clip, layer, _COMPARED_STEPS, seeds, "seeds")),
             Part("flicker", lambda: quality.flicker_rows(runs, clip, layer, longest, seeds[0], "flicker")),
             *suggestions,
             Part("inference-1080p", lambda: speeds.inference_rows("inference-1080p")),
@@ -137,13 +137,8 @@ class ShotBench:
         }  # fmt: skip
         done = self._runs.tool("suggest-keyframes", params, threads=1, title=f"suggesting for {clip.name}")
         suggested = sorted(int(f) for f in done.value["frames"])
-        seconds = (
-            _SEED_CPU_SECONDS
-            if clip.name not in _ASKED
-            else min(_SEED_CPU_SECONDS, max(_ASKED[clip.name][layer]))
-        )
         return quality.suggested_rows(
-            self._runs, clip, layer, seconds, self._seeds[0], suggested, f"suggested-{clip.name}"
+            self._runs, clip, layer, _COMPARED_STEPS, self._seeds[0], suggested, f"suggested-{clip.name}"
         )
 
 

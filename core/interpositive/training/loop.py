@@ -110,7 +110,9 @@ class ShotTrainer:
         self._carried = self._carry_labels()
         frames = [keyframe.frame for keyframe in footage.keyframes]
         self._holdout = self._keyframes[frames.index(plan.holdout)] if plan.holdout in frames else None
-        self._learns_rgb = any(_start_share(picture, footage.toe) > _SOLVED for picture in self._keyframes)
+        self._learns_rgb = footage.changes_rgb and any(
+            _start_share(self._attempt.network, picture) > _SOLVED for picture in self._keyframes
+        )
         self._losses, self._holdouts = LossWatch(), HoldoutWatch()
         self._measured: dict[str, float] = {}
         self._restart_asked = False
@@ -367,10 +369,14 @@ class ShotTrainer:
         self._saved_at = time.monotonic()
 
 
-def _start_share(picture: Picture, toe: float) -> float:
-    """Mean error of the closed form as a share of the target's mean, both perceived."""
-    size = perceived(picture.target[:3], toe).abs().mean()
-    return float(picture.start_error.mean() / size.clamp(min=1e-6))
+def _start_share(network: ShotNetwork, picture: Picture) -> float:
+    """Mean error of the closed form as a share of the target's mean, both perceived; RGB only."""
+    toe, rgb = network.config.toe, picture.plate[None, :3].to(network.out.bias.device)
+    with torch.no_grad():
+        start = rgb + (rgb.abs() + toe) * network.start_gain(network.shape(rgb))
+    target = perceived(picture.target[:3], toe)
+    error = ((perceived(start[0].cpu(), toe) - target).abs() * picture.weight).mean()
+    return float(error / target.abs().mean().clamp(min=1e-6))
 
 
 def _passed(count: int, before: float, now: float) -> bool:

@@ -83,23 +83,48 @@ def suggest(
 ) -> Suggestion:
     """Choose `count` of `frames` beside those the artist already `have`.
 
-    Greedy choice, then exchanges while they help; `report` is called with (done, total) frames.
+    From nothing: the first frame, the last, and between them the same amount of change from one to the next
+    (a model guesses between keyframes better than past them). Beside others: greedily, what leaves least
+    uncovered, then exchanges while they help. `report` is called with (done, total) frames.
     """
     distances = _distances(descriptors, report)  # (frames, blocks, candidates)
     index = {frame: k for k, frame in enumerate(frames)}
     fixed = [index[frame] for frame in have if frame in index]
-    chosen: list[int] = []
-    covered = distances[:, :, fixed].min(2) if fixed else np.full(distances.shape[:2], np.inf, np.float32)
-    for _ in range(min(count, len(frames) - len(fixed))):
-        best = _best_addition(distances, covered, {*fixed, *chosen})
-        chosen.append(best)
-        covered = np.minimum(covered, distances[:, :, best])
-    chosen = _exchanged(distances, fixed, chosen)
+    chosen = [] if fixed or count < 2 else _evenly_changing(distances, count)
+    if not chosen:
+        chosen = _covering(distances, fixed, min(count, len(frames) - len(fixed)))
     alone = min(float(distances[:, :, k].mean()) for k in range(len(frames)))
     left = distances[:, :, fixed + chosen].min(2).mean(1) / max(alone, 1e-12)
     return Suggestion(
         tuple(frames[k] for k in chosen), {frame: float(left[k]) for k, frame in enumerate(frames)}
     )
+
+
+def _evenly_changing(distances: NDArray[np.float32], count: int) -> list[int]:
+    """Frames from the first to the last with equal change between neighbours, along the shot."""
+    frames = len(distances)
+    if count >= frames:
+        return list(range(frames))
+    steps = [float(np.sqrt(distances[k, :, k + 1]).mean()) for k in range(frames - 1)]
+    travelled = np.concatenate([[0.0], np.cumsum(steps)])
+    if travelled[-1] == 0.0:
+        return [round(k) for k in np.linspace(0, frames - 1, count)]
+    wanted = np.linspace(0.0, travelled[-1], count)
+    chosen = sorted({int(np.argmin(np.abs(travelled - place))) for place in wanted})
+    return chosen if len(chosen) == count else []
+
+
+def _covering(distances: NDArray[np.float32], fixed: list[int], count: int) -> list[int]:
+    """`count` frames that, with the `fixed` ones, leave least uncovered."""
+    chosen: list[int] = []
+    covered = np.full(distances.shape[:2], np.inf, np.float32)
+    if fixed:
+        covered = distances[:, :, fixed].min(2)
+    for _ in range(count):
+        best = _best_addition(distances, covered, {*fixed, *chosen})
+        chosen.append(best)
+        covered = np.minimum(covered, distances[:, :, best])
+    return _exchanged(distances, fixed, chosen)
 
 
 def _distances(descriptors: Sequence[Descriptors], report: Callable[[int, int], None]) -> NDArray[np.float32]:
