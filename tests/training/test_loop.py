@@ -341,3 +341,12 @@ def test_graded_keyframes_of_a_video_like_size_work(tmp_path: Path) -> None:
     write_frames(tmp_path / "keys", "comp", (1001,), lambda frame: rgb_image(texture(0, 53, 121) ** 2))
     footage = footage_of(shot)
     assert train(footage, plan_of(tmp_path, 5, holdout=None)).steps == 5
+
+
+def test_a_change_of_half_float_rounding_is_not_trained(tmp_path: Path) -> None:
+    def rounded(frame: int) -> np.ndarray:
+        return (plate_of(frame) * np.float32(1.0003)).astype(np.float16).astype(np.float32)
+
+    footage = footage_of(write_shot(tmp_path, rounded, (1001, 1004, 1007)))
+    trained = train(footage, plan_of(tmp_path, 40))
+    assert not trained.network.out.weight[:192].any()

@@ -69,3 +69,13 @@ def test_whitened_components_all_count_the_same() -> None:
     random = np.random.default_rng(3)
     descriptors = [random.normal(0, (1, 100), (50, 2)).astype(np.float32) for _ in range(4)]
     assert np.concatenate(whitened(descriptors)).std(0) == pytest.approx([1, 1], rel=1e-4)
+
+
+def test_from_nothing_the_ends_are_suggested_and_equal_change_between_them() -> None:
+    frames = list(range(1001, 1022))
+    places = np.concatenate([np.linspace(0, 1, 6), np.linspace(1.5, 8.5, 15)])  # slow, then fast
+    base = np.random.default_rng(5).normal(0, 1, (GRID[0] * GRID[1], 6))
+    descriptors = [(base + place).astype(np.float32) for place in places]
+    found = suggest(frames, descriptors, 3, (), lambda done, total: None)
+    assert found.frames[0] == 1001 and found.frames[-1] == 1021
+    assert found.frames[1] > 1011  # past the middle of the frames: little happens in the first third
