@@ -38,6 +38,6 @@ def test_windows_uses_local_application_data(system: pytest.MonkeyPatch) -> None
 
 
 def test_own_variables_replace_both(system: pytest.MonkeyPatch) -> None:
-    system.setenv("INTERPOSITIVE_STATE", "/farm/logs")
-    system.setenv("INTERPOSITIVE_CONFIG", "/farm/settings")
-    assert (state_folder(), config_folder()) == (Path("/farm/logs"), Path("/farm/settings"))
+    system.setenv("INTERPOSITIVE_STATE", "/studio/logs")
+    system.setenv("INTERPOSITIVE_CONFIG", "/studio/settings")
+    assert (state_folder(), config_folder()) == (Path("/studio/logs"), Path("/studio/settings"))
