@@ -40,7 +40,7 @@ def onnx_bytes(network: ShotNetwork) -> bytes:
         [graph.node("Add", [graph.conv(features, "head"), graph.cells(shaped, network, "head_pixels")])],
     )
     cells = graph.node("Add", [graph.conv(hidden, "out"), graph.cells(shaped, network, "detail")])
-    heads = graph.node("DepthToSpace", [cells], blocksize=CELL_PX, mode="CRD")
+    heads = _unfold(graph, cells, config.heads)
     _composite(graph, network, rgb, scale, shaped, heads)
     return graph.model(config.inputs, config.outputs).SerializeToString()
 
@@ -104,6 +104,26 @@ def _places(graph: _Graph) -> str:
     return graph.node("Concat", planes, axis=1)
 
 
+def _unfold(graph: _Graph, cells: str, heads: int) -> str:
+    """(1, heads x 8 x 8, H/8, W/8) -> (1, heads, H, W): a pixel shuffle as two transpositions.
+
+    Each moves whole lines of memory, for which runtimes have quick ways; their DepthToSpace moves single
+    values and takes twice as long.
+    """
+    shape = graph.node("Shape", [cells])
+    rows, columns = graph.slice(shape, 2, 3, axis=0), graph.slice(shape, 3, 4, axis=0)
+    cell = graph.constant(np.asarray([CELL_PX], np.int64))
+    height, width = graph.node("Mul", [rows, cell]), graph.node("Mul", [columns, cell])
+    to_lines = graph.constant(np.asarray([heads * CELL_PX, CELL_PX, -1], np.int64))
+    lines = graph.node("Reshape", [cells, to_lines])  # (heads x 8 rows, 8 columns, cells)
+    lines = graph.node("Transpose", [lines], perm=[0, 2, 1])  # (heads x 8 rows, cells x 8 columns)
+    count = graph.constant(np.asarray([heads], np.int64))
+    lines = graph.node("Reshape", [lines, graph.node("Concat", [count, cell, rows, width], axis=0)])
+    lines = graph.node("Transpose", [lines], perm=[0, 2, 1, 3])  # (heads, H/8, 8, W)
+    one = graph.constant(np.asarray([1], np.int64))
+    return graph.node("Reshape", [lines, graph.node("Concat", [one, count, height, width], axis=0)])
+
+
 def _composite(graph: _Graph, network: ShotNetwork, rgb: str, scale: str, shaped: str, heads: str) -> None:
     config = network.config
     parts: list[str] = []
@@ -154,8 +174,8 @@ class _Graph:
         self._initializers[name] = self._weights[name]
         return name
 
-    def slice(self, value: str, first: int, end: int) -> str:
-        ends = [self.constant(np.asarray([number], np.int64)) for number in (first, end, 1)]
+    def slice(self, value: str, first: int, end: int, axis: int = 1) -> str:
+        ends = [self.constant(np.asarray([number], np.int64)) for number in (first, end, axis)]
         return self.node("Slice", [value, *ends])
 
     def conv(self, value: str, name: str, stride: int = 1, bias: bool = True) -> str:
