@@ -6,13 +6,14 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import OpenImageIO as oiio
 import pytest
 
 from images.plates import every_half, write_code_values
 from interpositive.errors import DamagedFrameError, MissingFramesError
 from interpositive.images import reading
 from interpositive.images.image import Image, Window
-from interpositive.images.reading import content_sha256, read_header, read_image_file
+from interpositive.images.reading import content_sha256, io_threads, read_header, read_image_file
 from interpositive.images.writing import write_exr
 
 
@@ -101,3 +102,10 @@ def test_a_large_frame_read_in_bands_is_the_same(tmp_path: Path, monkeypatch: py
     (tmp_path / "cut.exr").write_bytes(data[: len(data) // 2])
     with pytest.raises(DamagedFrameError, match=r"cut\.exr"):
         read_image_file(tmp_path / "cut.exr")
+
+
+def test_threads_for_files_are_given_back_after_an_error() -> None:
+    with pytest.raises(ValueError, match="stop"), io_threads(3):
+        assert (oiio.get_int_attribute("threads"), oiio.get_int_attribute("exr_threads")) == (3, 3)
+        raise ValueError("stop")
+    assert oiio.get_int_attribute("exr_threads") == 0

@@ -12,12 +12,13 @@ import numpy as np
 
 from ..images.colour import convert
 from ..images.image import Image, Pixels
-from ..images.reading import read_image_file
+from ..images.reading import io_threads, read_image_file
 from ..images.writing import write_exr
+from ..inference.core_plan import plan_cores
 from ..inference.frame_renderer import FrameRenderer
 from ..inference.session import InferenceSession
 from ..inference.tiles import FrameRunner, plan_tiles, run_tiled
-from ..memory import keep_freed_memory
+from ..memory import keep_freed_memory, usable_cores
 from ..models.model_folder import load_model
 from ..progress import Progress
 from .clips import Clip, pattern
@@ -187,26 +188,28 @@ def inference_speed(progress: Progress, model: Path, width: int, height: int) ->
 
 
 def stage_seconds(progress: Progress, model: Path, plate: str, count: int, out: Path) -> dict[str, float]:
-    """Seconds a frame of reading, computing and writing, each measured alone with all cores."""
+    """Seconds a frame of reading, computing and writing, each alone with the threads `apply` gives it."""
     keep_freed_memory()
     loaded = load_model(model)
     manifest = loaded.manifest
-    session = InferenceSession(loaded.onnx_path, manifest.tiling, "cpu")
+    cores = plan_cores(usable_cores())
+    session = InferenceSession(loaded.onnx_path, manifest.tiling, "cpu", cores.model_threads)
     renderer = FrameRenderer(manifest, FrameRunner(session, 2 * 1024**3, progress.log))
     paths = [Path(plate % number) for number in range(1, count + 1)]
     renderer.render(read_image_file(paths[0]))  # first run plans memory
     spent = {"read": 0.0, "compute": 0.0, "write": 0.0}
-    for done, path in enumerate(paths):
-        started = time.perf_counter()
-        frame = read_image_file(path)
-        read = time.perf_counter()
-        rendered = renderer.render(frame).image_file
-        computed = time.perf_counter()
-        write_exr(out / path.name, rendered)
-        written = time.perf_counter()
-        for stage, seconds in zip(spent, (read - started, computed - read, written - computed), strict=True):
-            spent[stage] += seconds / count
-        progress.report("stages alone", done + 1, count)
+    with io_threads(cores.file_threads("cpu")):
+        for done, path in enumerate(paths):
+            started = time.perf_counter()
+            frame = read_image_file(path)
+            read = time.perf_counter()
+            rendered = renderer.render(frame).image_file
+            computed = time.perf_counter()
+            write_exr(out / path.name, rendered)
+            times = (read - started, computed - read, time.perf_counter() - computed)
+            for stage, seconds in zip(spent, times, strict=True):
+                spent[stage] += seconds / count
+            progress.report("stages alone", done + 1, count)
     return spent
 
 

@@ -5,6 +5,8 @@ reads.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +25,22 @@ _CONTAINER_ATTRIBUTES = frozenset(
     "openexr:dwaCompressionLevel".split()
 )
 _DTYPES = {"half": np.float16, "float": np.float32, "uint": np.uint32}
+_THREAD_ATTRIBUTES = ("threads", "exr_threads")  # of OpenImageIO; 0: as many as there are cores
 _BAND_ROWS = 512  # a multiple of every EXR compression's chunk
 _LARGE_PIXELS = 4096 * 2160
 _FORMAT_NAMES = {"uint": "uint32", "double": "float", "int": "float", "int16": "float", "int8": "float"}
 
 
-def set_io_threads(threads: int) -> None:
-    """Let the decoding or encoding of one file use this many threads (0: as many as there are cores)."""
-    oiio.attribute("threads", threads)
-    oiio.attribute("exr_threads", threads)
+@contextmanager
+def io_threads(threads: int) -> Iterator[None]:
+    """Decode and encode files with this many threads each, within the block; elsewhere all cores do it."""
+    for attribute in _THREAD_ATTRIBUTES:
+        oiio.attribute(attribute, threads)
+    try:
+        yield
+    finally:
+        for attribute in _THREAD_ATTRIBUTES:
+            oiio.attribute(attribute, 0)
 
 
 def read_image_file(path: str | Path) -> ImageFile:

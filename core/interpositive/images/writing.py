@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ BitDepth = Literal["as-plate", "half", "float"]
 COMPRESSIONS = ("none", "rle", "zips", "zip", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab")
 
 _LOSSLESS_FOR_INTEGERS = ("none", "rle", "zips", "zip")
+# Deflate effort: a quarter less time than OpenEXR's own 4 for files that are under 1 % larger.
+_ZIP_LEVEL = 2
 _BAND_ROWS = 256  # a multiple of every compression's chunk; bounds the memory of a conversion
 _HALF_MAX = np.float16(65504.0)
 _SUFFIX = ".part"
@@ -131,7 +134,8 @@ def _spec(part: Image, bit_depth: BitDepth, compression: str, part_count: int, i
     for name, value in part.metadata.items():
         if not name.startswith(_FOREIGN_CONTAINERS):
             _set_attribute(spec, name, value, part.metadata_types.get(name))
-    spec.attribute("compression", compression)
+    deflates = compression in ("zip", "zips")
+    spec.attribute("compression", f"{compression}:{_ZIP_LEVEL}" if deflates else compression)
     if part_count > 1:
         spec.attribute("oiio:subimagename", part.part_name or f"part{index}")
     elif part.part_name:
@@ -207,15 +211,20 @@ def _band(part: Image, spec: Any, top: int, bottom: int) -> tuple[NDArray[Any], 
 
 def _as_half(rows: NDArray[Any]) -> tuple[NDArray[np.float16], int]:
     """Contiguous float16; finite values that would become Inf are held at +-65504 and counted."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        halves = np.ascontiguousarray(rows, dtype=np.float16)
     if rows.dtype == np.float16:
+        return np.ascontiguousarray(rows), 0
+    samples = np.ascontiguousarray(rows).reshape(len(rows), -1)
+    # As NumPy rounds, in a fifth of its time. (A sum would turn -0 into 0.)
+    halves = cv2.subtract(samples, 0, dtype=cv2.CV_16F).reshape(rows.shape)
+    special = (halves.view(np.uint16) & 0x7C00) == 0x7C00  # Inf or NaN, by the bits: faster than isfinite
+    if not special.any():
         return halves, 0
-    infinite = (halves.view(np.uint16) & 0x7FFF) == 0x7C00  # bits: faster than isinf on half
-    if not infinite.any():
-        return halves, 0
-    too_large = infinite & np.isfinite(rows)
-    halves[too_large] = np.copysign(_HALF_MAX, halves[too_large])
+    unusual = np.asarray(rows[special])
+    with np.errstate(over="ignore", invalid="ignore"):
+        stored = unusual.astype(np.float16)  # keeps the bits of a NaN
+    too_large = np.isinf(stored) & np.isfinite(unusual)
+    stored[too_large] = np.copysign(_HALF_MAX, stored[too_large])
+    halves[special] = stored
     return halves, int(np.count_nonzero(too_large))
 
 

@@ -95,7 +95,7 @@ class Params(BaseModel):
         ge=1,
         le=1024,
         title="Threads",
-        description="CPU threads for the model; without it, all cores.",
+        description="CPU threads for the model; without it, half of the cores: the files take the others.",
         json_schema_extra={"advanced": True},
     )
     memory_gb: float | None = Field(
@@ -298,11 +298,16 @@ def _render(job: _Job, frames: list[int], tally: _Tally, progress: Progress) -> 
     """Render `frames`; returns the device."""
     from ..images.colour import in_working_space, plate_colour
     from ..images.pipeline import stream
+    from ..images.reading import io_threads
     from ..images.writing import write_exr
+    from ..inference.core_plan import plan_cores
     from ..inference.frame_renderer import FrameRenderer, matte_on
+    from ..memory import usable_cores
 
     params = job.params
-    runner = _runner(job, progress)
+    cores = plan_cores(usable_cores(), params.threads)
+    runner = _runner(job, cores.model_threads, progress)
+    device = runner.session.device if runner is not None else "cpu"
     renderer = FrameRenderer(job.model.manifest, runner, params.strength)
 
     def read(frame: int) -> tuple[RenderStamp, ImageFile, Pixels | None]:
@@ -325,12 +330,13 @@ def _render(job: _Job, frames: list[int], tally: _Tally, progress: Progress) -> 
         path = job.out.frame_path(frame)
         tally.count_written(write_exr(path, image_file, params.bit_depth, params.compression))
 
-    stream(frames, read, compute, write, job.memory.frames_in_flight, progress)
+    with io_threads(cores.file_threads(device)):
+        stream(frames, read, compute, write, job.memory.frames_in_flight, progress)
     progress.report(_STAGE, len(frames), len(frames))
-    return runner.session.device if runner is not None else "cpu"
+    return device
 
 
-def _runner(job: _Job, progress: Progress) -> FrameRunner | None:
+def _runner(job: _Job, threads: int, progress: Progress) -> FrameRunner | None:
     """None where the strength is zero, which needs no model."""
     from ..inference.session import InferenceSession
     from ..inference.tiles import FrameRunner
@@ -338,7 +344,7 @@ def _runner(job: _Job, progress: Progress) -> FrameRunner | None:
     params, model = job.params, job.model
     if params.strength == 0.0:
         return None
-    session = InferenceSession(model.onnx_path, model.manifest.tiling, params.device, params.threads)
+    session = InferenceSession(model.onnx_path, model.manifest.tiling, params.device, threads)
     # A graphics card has memory of its own, of which frames in flight take nothing.
     own_memory = session.device == "cuda" and params.memory_gb is None
     tile_bytes = max(job.memory.tile_bytes, _CARD_TILE_BYTES) if own_memory else job.memory.tile_bytes
