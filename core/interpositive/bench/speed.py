@@ -14,11 +14,10 @@ from ..images.colour import convert
 from ..images.image import Image, Pixels
 from ..images.reading import io_threads, read_image_file
 from ..images.writing import write_exr
-from ..inference.core_plan import plan_cores
 from ..inference.frame_renderer import FrameRenderer
 from ..inference.session import InferenceSession
 from ..inference.tiles import FrameRunner, plan_tiles, run_tiled
-from ..memory import keep_freed_memory, usable_cores
+from ..memory import keep_freed_memory
 from ..models.model_folder import load_model
 from ..progress import Progress
 from .clips import Clip, pattern
@@ -188,17 +187,20 @@ def inference_speed(progress: Progress, model: Path, width: int, height: int) ->
 
 
 def stage_seconds(progress: Progress, model: Path, plate: str, count: int, out: Path) -> dict[str, float]:
-    """Seconds a frame of reading, computing and writing, each alone with the threads `apply` gives it."""
+    """Seconds a frame of reading, computing and writing, each alone on one thread.
+
+    On one, because stages that share all cores cannot overlap: a frame then takes the sum of them however
+    well they are arranged.
+    """
     keep_freed_memory()
     loaded = load_model(model)
     manifest = loaded.manifest
-    cores = plan_cores(usable_cores())
-    session = InferenceSession(loaded.onnx_path, manifest.tiling, "cpu", cores.model_threads)
+    session = InferenceSession(loaded.onnx_path, manifest.tiling, "cpu", threads=1)
     renderer = FrameRenderer(manifest, FrameRunner(session, 2 * 1024**3, progress.log))
     paths = [Path(plate % number) for number in range(1, count + 1)]
     renderer.render(read_image_file(paths[0]))  # first run plans memory
     spent = {"read": 0.0, "compute": 0.0, "write": 0.0}
-    with io_threads(cores.file_threads("cpu")):
+    with io_threads(1):
         for done, path in enumerate(paths):
             started = time.perf_counter()
             frame = read_image_file(path)

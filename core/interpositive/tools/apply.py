@@ -95,7 +95,7 @@ class Params(BaseModel):
         ge=1,
         le=1024,
         title="Threads",
-        description="CPU threads for the model; without it, half of the cores: the files take the others.",
+        description="CPU threads for the model; without it, half of the cores; files are packed meanwhile.",
         json_schema_extra={"advanced": True},
     )
     memory_gb: float | None = Field(
@@ -298,16 +298,11 @@ def _render(job: _Job, frames: list[int], tally: _Tally, progress: Progress) -> 
     """Render `frames`; returns the device."""
     from ..images.colour import in_working_space, plate_colour
     from ..images.pipeline import stream
-    from ..images.reading import io_threads
     from ..images.writing import write_exr
-    from ..inference.core_plan import plan_cores
     from ..inference.frame_renderer import FrameRenderer, matte_on
-    from ..memory import usable_cores
 
     params = job.params
-    cores = plan_cores(usable_cores(), params.threads)
-    runner = _runner(job, cores.model_threads, progress)
-    device = runner.session.device if runner is not None else "cpu"
+    runner = _runner(job, progress)
     renderer = FrameRenderer(job.model.manifest, runner, params.strength)
 
     def read(frame: int) -> tuple[RenderStamp, ImageFile, Pixels | None]:
@@ -330,20 +325,21 @@ def _render(job: _Job, frames: list[int], tally: _Tally, progress: Progress) -> 
         path = job.out.frame_path(frame)
         tally.count_written(write_exr(path, image_file, params.bit_depth, params.compression))
 
-    with io_threads(cores.file_threads(device)):
-        stream(frames, read, compute, write, job.memory.frames_in_flight, progress)
+    stream(frames, read, compute, write, job.memory.frames_in_flight, progress)
     progress.report(_STAGE, len(frames), len(frames))
-    return device
+    return runner.session.device if runner is not None else "cpu"
 
 
-def _runner(job: _Job, threads: int, progress: Progress) -> FrameRunner | None:
+def _runner(job: _Job, progress: Progress) -> FrameRunner | None:
     """None where the strength is zero, which needs no model."""
     from ..inference.session import InferenceSession
     from ..inference.tiles import FrameRunner
+    from ..memory import usable_cores
 
     params, model = job.params, job.model
     if params.strength == 0.0:
         return None
+    threads = params.threads or max(usable_cores() // 2, 1)  # files are packed meanwhile
     session = InferenceSession(model.onnx_path, model.manifest.tiling, params.device, threads)
     # A graphics card has memory of its own, of which frames in flight take nothing.
     own_memory = session.device == "cuda" and params.memory_gb is None
