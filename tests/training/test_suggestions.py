@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from interpositive.training.suggestions import GRID, Descriptors, look_of, suggest, whitened
 
@@ -71,11 +72,53 @@ def test_whitened_components_all_count_the_same() -> None:
     assert np.concatenate(whitened(descriptors)).std(0) == pytest.approx([1, 1], rel=1e-4)
 
 
-def test_from_nothing_the_ends_are_suggested_and_equal_change_between_them() -> None:
-    frames = list(range(1001, 1022))
-    places = np.concatenate([np.linspace(0, 1, 6), np.linspace(1.5, 8.5, 15)])  # slow, then fast
+def along(places: NDArray[np.float64], count: int) -> list[int]:
+    """What is suggested, in order of time, for frames from 1001 whose look is at `places` of a path."""
     base = np.random.default_rng(5).normal(0, 1, (GRID[0] * GRID[1], 6))
+    frames = list(range(1001, 1001 + len(places)))
     descriptors = [(base + place).astype(np.float32) for place in places]
-    found = suggest(frames, descriptors, 3, (), lambda done, total: None)
-    assert found.frames[0] == 1001 and found.frames[-1] == 1021
-    assert found.frames[1] > 1011  # past the middle of the frames: little happens in the first third
+    return sorted(suggest(frames, descriptors, count, (), lambda done, total: None).frames)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 8])
+def test_a_shot_that_changes_steadily_gets_even_spacing_from_end_to_end(count: int) -> None:
+    expected = [1001 + round(place) for place in np.linspace(0, 39, count).tolist()]
+    assert along(np.linspace(0, 2, 40), count) == expected
+
+
+def test_a_shot_that_stands_still_gets_even_spacing() -> None:
+    assert along(np.zeros(21), 3) == [1001, 1011, 1021]
+
+
+def test_a_grainy_shot_that_stands_still_gets_even_spacing() -> None:
+    random = np.random.default_rng(2)
+    base = random.normal(0, 1, (GRID[0] * GRID[1], 6))
+    descriptors = [(base + random.normal(0, 2e-3, base.shape)).astype(np.float32) for _ in range(21)]
+    found = suggest(range(1001, 1022), descriptors, 3, (), lambda done, total: None)
+    assert sorted(found.frames) == [1001, 1011, 1021]
+
+
+def test_an_event_that_even_spacing_misses_gets_a_frame() -> None:
+    event = np.zeros(60)
+    event[17:29] = 3.0
+    found = along(event, 5)
+    assert len(set(found)) == 5
+    assert any(1018 <= frame <= 1029 for frame in found)
+    assert any(frame < 1018 for frame in found) and any(frame > 1029 for frame in found)
+
+
+def test_the_frame_that_says_most_comes_first() -> None:
+    frames = list(range(1001, 1061))
+    descriptors = [look(int(1018 <= frame <= 1029), 0) for frame in frames]
+    found = suggest(frames, descriptors, 5, (), lambda done, total: None).frames
+    scenes = [1018 <= frame <= 1029 for frame in found]
+    assert scenes[:2] == [False, True]  # one of the scene that lasts longer, then one of the other
+
+
+def test_suggestions_from_nothing_do_not_depend_on_the_numbers_of_the_frames() -> None:
+    descriptors = [look(int(17 <= k <= 28), k) for k in range(60)]
+    low, high = (
+        suggest(range(first, first + 60), descriptors, 4, (), lambda done, total: None).frames
+        for first in (0, 100_000)
+    )
+    assert tuple(frame - 100_000 for frame in high) == low

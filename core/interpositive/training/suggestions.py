@@ -1,15 +1,18 @@
 """Which frames to paint: those that, together, show what the whole shot is made of.
 
-Each frame is cut into a grid of blocks, each block described by a few numbers. A block is covered by the
-keyframe that has the most similar block at a similar place; the frames suggested are those that leave least
-uncovered.
-Before training a block is described by its look; after training by the features of the model itself, so that
-what the model has not seen the like of counts most.
+Each frame is cut into a grid of blocks, each block described by a few numbers: before training by its look,
+after training by the features of the model itself, so that what the model has not seen the like of counts
+most. How different two frames are is how far the blocks of one are from the most similar ones of the other.
+
+From nothing, the change is taken as a random field over the frames that is the more alike, the more alike
+the frames are; the frames suggested are those that leave its variance least. Where that is not clearly less
+than with frames at even distances, those are suggested: they serve a shot without structure as well as any.
+Beside frames at hand, the frames suggested are those that leave least uncovered, block by block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -24,12 +27,18 @@ from .perception import perceived
 from .pictures import padded
 
 Descriptors = NDArray[np.float32]
+Likeness = NDArray[np.float64]  # (frames, frames)
 
 GRID = (12, 20)  # blocks, rows and columns
 MOST_CANDIDATES = 240
 _LOOK_WIDTH_PX = 320
 _PLACE_WEIGHT = 0.25  # the frame's width apart counts as this much of perceived difference
 _TEXTURE_WEIGHT = 2.0
+_SEEN = 0.02  # perceived difference of frames; a shot of smaller ones stands still
+_REACH = 2.0  # largest differences of looks in the shot after which likeness is 1/e
+_TIME_WEIGHT = 0.25  # the length of the shot apart counts as this much of its largest difference of looks
+_NOISE = 0.02  # variance of a keyframe's own, which says nothing of other frames
+_CLEARLY = 0.08  # share of the variance that a choice must save beyond what it saves on a steady shot
 
 
 @dataclass(frozen=True)
@@ -83,16 +92,18 @@ def suggest(
 ) -> Suggestion:
     """Choose `count` of `frames` beside those the artist already `have`.
 
-    From nothing: the first frame, the last, and between them the same amount of change from one to the next
-    (a model guesses between keyframes better than past them). Beside others: greedily, what leaves least
-    uncovered, then exchanges while they help. `report` is called with (done, total) frames.
+    From nothing: those from which all frames are foreseen best, or evenly spaced ones where no choice is
+    clearly better. Beside others: greedily, what leaves least uncovered, then exchanges while they help.
+    `report` is called with (done, total) frames.
     """
     distances = _distances(descriptors, report)  # (frames, blocks, candidates)
     index = {frame: k for k, frame in enumerate(frames)}
     fixed = [index[frame] for frame in have if frame in index]
-    chosen = [] if fixed or count < 2 else _evenly_changing(distances, count)
-    if not chosen:
+    if fixed or count < 2:
         chosen = _covering(distances, fixed, min(count, len(frames) - len(fixed)))
+    else:
+        likeness = _likeness(distances, frames)
+        chosen = _in_order_of_use(likeness, _foreseeing(likeness, frames, min(count, len(frames))))
     alone = min(float(distances[:, :, k].mean()) for k in range(len(frames)))
     left = distances[:, :, fixed + chosen].min(2).mean(1) / max(alone, 1e-12)
     return Suggestion(
@@ -100,18 +111,73 @@ def suggest(
     )
 
 
-def _evenly_changing(distances: NDArray[np.float32], count: int) -> list[int]:
-    """Frames from the first to the last with equal change between neighbours, along the shot."""
-    frames = len(distances)
-    if count >= frames:
-        return list(range(frames))
-    steps = [float(np.sqrt(distances[k, :, k + 1]).mean()) for k in range(frames - 1)]
-    travelled = np.concatenate([[0.0], np.cumsum(steps)])
-    if travelled[-1] == 0.0:
-        return [round(k) for k in np.linspace(0, frames - 1, count)]
-    wanted = np.linspace(0.0, travelled[-1], count)
-    chosen = sorted({int(np.argmin(np.abs(travelled - place))) for place in wanted})
-    return chosen if len(chosen) == count else []
+def _likeness(distances: NDArray[np.float32], frames: Sequence[int]) -> Likeness:
+    """(frames, frames): how much one frame says of another, 1 for itself; falls with the difference of looks
+    and, slower, with time."""
+    apart = np.sqrt(distances, dtype=np.float64).mean(1)
+    apart = (apart + apart.T) / 2
+    look = apart / max(float(apart.max()), _SEEN)
+    return np.asarray(np.exp(-(look + _TIME_WEIGHT * _gaps(frames)) / _REACH))
+
+
+def _unforeseen(likeness: Likeness, chosen: list[int]) -> Likeness:
+    """Covariance of what the chosen frames leave open of all frames, as a Gaussian process of covariance
+    `likeness` has it (Rasmussen & Williams 2006, eq. 2.24)."""
+    if not chosen:
+        return likeness
+    seen = likeness[chosen]
+    among = seen[:, chosen] + _NOISE * np.eye(len(chosen))
+    return np.asarray(likeness - seen.T @ np.linalg.solve(among, seen))
+
+
+def _foreseeing(likeness: Likeness, frames: Sequence[int], count: int) -> list[int]:
+    """The frames that leave the least variance (Sacks et al. 1989, integrated mean squared error), or evenly
+    spaced ones unless that is clearly less than theirs: less than on a shot that changes steadily, where the
+    best choice is even spacing too, only a little in from the ends."""
+    evenly = [round(place) for place in np.linspace(0, len(frames) - 1, count).tolist()]
+    chosen = _exchanged_for_telling(likeness, evenly)
+    steady = np.exp(-(1 + _TIME_WEIGHT) * _gaps(frames) / _REACH)
+    expected = _variance(steady, _exchanged_for_telling(steady, evenly)) / _variance(steady, evenly)
+    clearly = (1 - _CLEARLY) * expected
+    return chosen if _variance(likeness, chosen) < clearly * _variance(likeness, evenly) else evenly
+
+
+def _exchanged_for_telling(likeness: Likeness, start: list[int]) -> list[int]:
+    """Replace one frame at a time by the one that leaves least variance, until none leaves less."""
+    chosen, cost, improved = list(start), _variance(likeness, start), True
+    while improved:
+        improved = False
+        for place in range(len(chosen)):
+            rest = chosen[:place] + chosen[place + 1 :]
+            best = _most_telling(likeness, rest, range(len(likeness)))
+            better = _variance(likeness, [*rest, best])
+            if better < cost * (1 - 1e-6):
+                chosen[place], cost, improved = best, better, True
+    return chosen
+
+
+def _gaps(frames: Sequence[int]) -> Likeness:
+    """(frames, frames): time between frames, as a share of the shot."""
+    numbers = np.asarray(frames, np.float64)
+    return np.asarray(np.abs(numbers[:, None] - numbers) / max(float(np.ptp(numbers)), 1.0))
+
+
+def _variance(likeness: Likeness, chosen: list[int]) -> float:
+    return float(np.trace(_unforeseen(likeness, chosen))) / len(likeness)
+
+
+def _most_telling(likeness: Likeness, beside: list[int], candidates: Iterable[int]) -> int:
+    """The candidate that takes most variance away from what is open `beside` others."""
+    left = _unforeseen(likeness, beside)
+    taken = np.square(left).sum(1) / (np.maximum(np.diag(left), 0.0) + _NOISE)
+    return max((k for k in candidates if k not in beside), key=lambda k: float(taken[k]))
+
+
+def _in_order_of_use(likeness: Likeness, chosen: list[int]) -> list[int]:
+    ordered: list[int] = []
+    while len(ordered) < len(chosen):
+        ordered.append(_most_telling(likeness, ordered, chosen))
+    return ordered
 
 
 def _covering(distances: NDArray[np.float32], fixed: list[int], count: int) -> list[int]:
