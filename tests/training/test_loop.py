@@ -223,7 +223,7 @@ def test_a_stop_between_the_blow_up_and_the_new_attempt_is_no_way_out(
 def test_a_loss_that_sits_still_starts_again_twice_and_then_goes_on(
     footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for rate in ("MUON_RATE", "ADAM_RATE", "DRIFT_RATE"):
+    for rate in ("MUON_RATE", "ADAM_RATE", "DETAIL_RATE", "DRIFT_RATE"):
         monkeypatch.setattr(optimiser, rate, 0.0)
     progress = Recorder()
     assert train(footage, plan_of(tmp_path, 150), progress).steps == 150

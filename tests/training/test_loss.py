@@ -81,3 +81,16 @@ def test_a_grade_of_one_keyframe_alone_can_be_taken_up_by_its_drift() -> None:
         before = loss(batch, torch.zeros(2, 3, 8, 8), None)
         drift.terms[0, 0], drift.terms[1, 0] = 0.2, -0.2
         assert loss(batch, torch.zeros(2, 3, 8, 8), None) < 0.01 * before
+
+
+def test_an_error_that_steps_from_cell_to_cell_costs_more_than_an_even_one() -> None:
+    network = network_of()
+    ones = torch.ones(1, 1, 32, 32)
+    plate = 0.2 * torch.ones(1, 3, 32, 32)
+    batch = Batch(plate, plate.clone(), ones, ones, torch.zeros(1, 2), torch.tensor([0]))
+    even = torch.full((1, 3, 32, 32), 0.05)
+    stepped = even.clone()
+    stepped[..., 8:16] *= -1
+    stepped[..., 24:] *= -1
+    loss = ShotLoss(network, None, True)
+    assert float(loss(batch, stepped, None)) > 2 * float(loss(batch, even, None))

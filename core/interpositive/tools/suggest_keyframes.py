@@ -111,8 +111,9 @@ def _by_look(params: Params, plate: PlateSequence) -> Describe:
     import numpy as np
 
     from ..images.colour import in_working_space, plate_colour
-    from ..training.footage import RGB, TOE
+    from ..training.footage import RGB
     from ..training.suggestions import look_of
+    from ..training.toe import TOE
 
     colour = plate_colour(plate.read(plate.frames[0]), params.input_space)
 

@@ -24,12 +24,12 @@ from ..images.colour import (
 from ..images.image import ImageFile, Pixels, Window, placed
 from ..images.sequence import PlateSequence
 from ..progress import Progress
+from .toe import chosen_toe
 
 RGB = ("R", "G", "B")
 _GREY_TOLERANCE = 1e-3  # of a picture's values, under which R, G and B are one matte
 _LEAST_UNCHANGED = 0.02  # share of bit-identical pixels from which the change has a region
 _PICTURE_FORMATS = {"jpeg", "png", "bmp", "targa", "webp"}  # display-referred, 8 bit as a rule
-TOE = 0.02  # scene-linear, for plates whose brightest percent reaches 1.0; darker plates get less
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,7 @@ def read_footage(
     _report_bad_pixels(pairs, progress)
     window = first.main.display_window
     unchanged = 1.0 - np.mean([keyframe.changed[keyframe.valid].mean() for keyframe in pairs])
-    brightest = float(
-        np.percentile(np.abs(np.concatenate([k.plate[::7, ::7, :3].ravel() for k in pairs])), 99)
-    )
+    changes_rgb = outputs[0].kind == "rgb"
     return Footage(
         plate=plate,
         keyframes=pairs,
@@ -143,9 +141,17 @@ def read_footage(
         inputs=inputs,
         outputs=outputs,
         extent=(window.width, window.height),
-        toe=TOE * float(np.clip(brightest, 1e-3, 1.0)),
-        has_region=outputs[0].kind == "rgb" and bool(unchanged >= _LEAST_UNCHANGED),
+        toe=_toe_of(pairs, changes_rgb),
+        has_region=changes_rgb and bool(unchanged >= _LEAST_UNCHANGED),
     )
+
+
+def _toe_of(pairs: Sequence[Keyframe], changes_rgb: bool) -> float:
+    brightest = float(
+        np.percentile(np.abs(np.concatenate([k.plate[::7, ::7, :3].ravel() for k in pairs])), 99)
+    )
+    coloured = [(k.plate[..., :3], k.target[..., :3], k.changed) for k in pairs if changes_rgb]
+    return chosen_toe(coloured, brightest)
 
 
 def _paired_frames(plate: PlateSequence, keyframes: PlateSequence) -> list[int]:

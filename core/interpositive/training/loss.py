@@ -6,12 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..models.network import ShotNetwork
+from ..models.network import CELL_PX, ShotNetwork
 from .crops import Batch
 from .perception import perceived
 
 _SOFT_ABSOLUTE = 0.01  # perceived error under which the loss turns quadratic (Charbonnier et al. 1994)
 _DETAIL_WEIGHT, _SOFT_DETAIL = 0.3, 0.003  # of errors that differ from one pixel to the next: they flicker
+_STEP_WEIGHT = 1.0  # of mean errors that differ from one cell to the next: they show as blocks, and flicker
 _REGION_WEIGHT = 0.05
 _DRIFT_WEIGHT = 1e-3
 
@@ -76,10 +77,22 @@ class ShotLoss:
         result = rgb + (rgb.abs() + toe) * gain
         error = perceived(result, toe) - perceived(batch.target[:, :3], toe)
         weight = batch.weight
-        across = (error[..., 1:] - error[..., :-1]) * weight[..., 1:] * weight[..., :-1]
-        along = (error[..., 1:, :] - error[..., :-1, :]) * weight[..., 1:, :] * weight[..., :-1, :]
-        detail = _soft_absolute(across, _SOFT_DETAIL).mean() + _soft_absolute(along, _SOFT_DETAIL).mean()
-        return loss + _mean(_soft_absolute(error), weight) + _DETAIL_WEIGHT * detail
+        steps = _differences(F.avg_pool2d(error * weight, CELL_PX), F.avg_pool2d(weight, CELL_PX))
+        return (
+            loss
+            + _mean(_soft_absolute(error), weight)
+            + _DETAIL_WEIGHT * _differences(error, weight)
+            + _STEP_WEIGHT * steps
+        )
+
+
+def _differences(error: Tensor, weight: Tensor) -> Tensor:
+    """How much neighbouring errors (N, C, h, w) differ, across and along; `weight` is (N, 1, h, w)."""
+    across = (error[..., 1:] - error[..., :-1]) * weight[..., 1:] * weight[..., :-1]
+    along = (error[..., 1:, :] - error[..., :-1, :]) * weight[..., 1:, :] * weight[..., :-1, :]
+    softened = [_soft_absolute(differences, _SOFT_DETAIL) for differences in (across, along)]
+    # A crop of one cell has none.
+    return torch.stack([values.sum() / max(values.numel(), 1) for values in softened]).sum()
 
 
 def _soft_absolute(error: Tensor, softness: float = _SOFT_ABSOLUTE) -> Tensor:
