@@ -7,16 +7,12 @@ opset 17 has, does not change with the version of torch, and keeps the window's 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnx
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
 from .network import CELL_PX, LEAST_GAIN, ShotNetwork, folded_cell_weights
-
-OPSET, IR_VERSION = 17, 8
+from .onnx_graph import OnnxGraph
 
 
 def export_onnx(network: ShotNetwork, path: Path) -> None:
@@ -30,25 +26,28 @@ def export_onnx(network: ShotNetwork, path: Path) -> None:
 def onnx_bytes(network: ShotNetwork) -> bytes:
     """The model as `export_onnx` writes it."""
     config = network.config
-    graph = _Graph({name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()})
+    graph = OnnxGraph({name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()})
     rgb = graph.slice("plate", 0, 3) if config.extra_inputs else "plate"
     scale = graph.node("Add", [graph.node("Abs", [rgb]), graph.constant(config.toe)])  # |plate| + toe
     shaped = graph.node("Log", [scale])
     features = _features(graph, network, shaped)
     hidden = graph.node(
         "Relu",
-        [graph.node("Add", [graph.conv(features, "head"), graph.cells(shaped, network, "head_pixels")])],
+        [graph.node("Add", [graph.conv(features, "head"), _cells(graph, shaped, network, "head_pixels")])],
     )
-    cells = graph.node("Add", [graph.conv(hidden, "out"), graph.cells(shaped, network, "detail")])
+    cells = graph.node("Add", [graph.conv(hidden, "out"), _cells(graph, shaped, network, "detail")])
     heads = _unfold(graph, cells, config.heads)
     _composite(graph, network, rgb, scale, shaped, heads)
-    return graph.model(config.inputs, config.outputs).SerializeToString()
+    window: list[int | str] = ["height", "width"]
+    inputs = {"plate": [1, config.inputs, *window], "origin": [2], "extent": [2]}
+    model = graph.model("interpositive_shot", inputs, {"result": [1, config.outputs, *window]})
+    return model.SerializeToString()
 
 
-def _features(graph: _Graph, network: ShotNetwork, shaped: str) -> str:
+def _features(graph: OnnxGraph, network: ShotNetwork, shaped: str) -> str:
     config = network.config
     features = graph.node(
-        "Add", [graph.cells(shaped, network, "stem"), graph.conv(_places(graph), "stem_place", bias=False)]
+        "Add", [_cells(graph, shaped, network, "stem"), graph.conv(_places(graph), "stem_place", bias=False)]
     )
     if config.extra_inputs:
         extra = graph.slice("plate", 3, config.inputs)
@@ -75,7 +74,7 @@ def _features(graph: _Graph, network: ShotNetwork, shaped: str) -> str:
     return features
 
 
-def _places(graph: _Graph) -> str:
+def _places(graph: OnnxGraph) -> str:
     """(1, 2, H/8, W/8): see `ShotNetwork._places`."""
     shape = graph.node("Shape", ["plate"])
     cells: dict[int, str] = {}
@@ -104,7 +103,7 @@ def _places(graph: _Graph) -> str:
     return graph.node("Concat", planes, axis=1)
 
 
-def _unfold(graph: _Graph, cells: str, heads: int) -> str:
+def _unfold(graph: OnnxGraph, cells: str, heads: int) -> str:
     """(1, heads x 8 x 8, H/8, W/8) -> (1, heads, H, W): a pixel shuffle as two transpositions.
 
     Each moves whole lines of memory, for which runtimes have quick ways; their DepthToSpace moves single
@@ -124,7 +123,7 @@ def _unfold(graph: _Graph, cells: str, heads: int) -> str:
     return graph.node("Reshape", [lines, graph.node("Concat", [one, count, height, width], axis=0)])
 
 
-def _composite(graph: _Graph, network: ShotNetwork, rgb: str, scale: str, shaped: str, heads: str) -> None:
+def _composite(graph: OnnxGraph, network: ShotNetwork, rgb: str, scale: str, shaped: str, heads: str) -> None:
     config = network.config
     parts: list[str] = []
     first = 0
@@ -152,65 +151,8 @@ def _composite(graph: _Graph, network: ShotNetwork, rgb: str, scale: str, shaped
     graph.node("Identity", parts, output="result")
 
 
-class _Graph:
-    """Nodes and weights of one ONNX graph under construction; values are named after their operators."""
-
-    def __init__(self, weights: dict[str, NDArray[Any]]) -> None:
-        self._weights = weights
-        self._nodes: list[onnx.NodeProto] = []
-        self._initializers: dict[str, NDArray[Any]] = {}
-
-    def node(self, kind: str, inputs: list[str], output: str = "", **attributes: Any) -> str:
-        output = output or f"{kind}_{len(self._nodes)}"
-        self._nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
-        return output
-
-    def constant(self, value: float | NDArray[Any]) -> str:
-        name = f"constant_{len(self._initializers)}"
-        self._initializers[name] = np.asarray(value, np.float32) if isinstance(value, float) else value
-        return name
-
-    def weight(self, name: str) -> str:
-        self._initializers[name] = self._weights[name]
-        return name
-
-    def slice(self, value: str, first: int, end: int, axis: int = 1) -> str:
-        ends = [self.constant(np.asarray([number], np.int64)) for number in (first, end, axis)]
-        return self.node("Slice", [value, *ends])
-
-    def conv(self, value: str, name: str, stride: int = 1, bias: bool = True) -> str:
-        weights = [self.weight(f"{name}.weight")] + ([self.weight(f"{name}.bias")] if bias else [])
-        padding = 1 if self._weights[f"{name}.weight"].shape[-1] == 3 else 0
-        return self.node("Conv", [value, *weights], strides=[stride, stride], pads=[padding] * 4)
-
-    def residual(self, value: str, name: str) -> str:
-        return self.node("Add", [value, self.node("Relu", [self.conv(value, name)])])
-
-    def cells(self, shaped: str, network: ShotNetwork, name: str) -> str:
-        """A cell-sized convolution with the shaper's normalisation folded in."""
-        weight, bias = folded_cell_weights(network.get_submodule(name))
-        names = [self.constant(tensor.detach().cpu().numpy()) for tensor in (weight, bias)]
-        return self.node("Conv", [shaped, *names], strides=[CELL_PX, CELL_PX])
-
-    def model(self, inputs: int, outputs: int) -> onnx.ModelProto:
-        def tensor(name: str, shape: list[int | str]) -> onnx.ValueInfoProto:
-            return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-
-        graph = helper.make_graph(
-            self._nodes,
-            "interpositive_shot",
-            [tensor("plate", [1, inputs, "height", "width"]), tensor("origin", [2]), tensor("extent", [2])],
-            [tensor("result", [1, outputs, "height", "width"])],
-            [
-                numpy_helper.from_array(np.asarray(value, order="C"), name)
-                for name, value in self._initializers.items()
-            ],
-        )
-        model = helper.make_model(
-            graph,
-            producer_name="interpositive",
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            ir_version=IR_VERSION,
-        )
-        onnx.checker.check_model(model)
-        return model
+def _cells(graph: OnnxGraph, shaped: str, network: ShotNetwork, name: str) -> str:
+    """A cell-sized convolution with the shaper's normalisation folded in."""
+    weight, bias = folded_cell_weights(network.get_submodule(name))
+    names = [graph.constant(tensor.detach().cpu().numpy()) for tensor in (weight, bias)]
+    return graph.node("Conv", [shaped, *names], strides=[CELL_PX, CELL_PX])

@@ -1,0 +1,1 @@
+"""The base prior: from light stacks to a network that knows what pictures are made of."""
