@@ -132,6 +132,16 @@ def test_pictures_of_an_unnamed_space_follow_its_chromaticities() -> None:
     assert colour.picture_space(colour.plate_colour(_exr())) == "lin_rec709"
 
 
+def test_primaries_are_the_files_own_or_those_of_the_working_space() -> None:
+    own = (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767)
+    found = colour.PlateColour(colour.AS_IN_FILE, colour.AS_IN_FILE, True, "file format", own)
+    assert colour.primaries(found) == own
+    unnamed = colour.PlateColour(colour.AS_IN_FILE, colour.AS_IN_FILE, True, "file format")
+    assert colour.primaries(unnamed) == (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
+    acescg = colour.PlateColour("ARRI LogC3 (EI800)", "ACEScg", False, "declared")
+    assert colour.primaries(acescg) == own
+
+
 def test_the_baked_view_looks_like_the_exact_one_and_takes_any_value() -> None:
     import PyOpenColorIO as ocio
 

@@ -190,6 +190,18 @@ def picture_space(colour: PlateColour) -> str:
     return "lin_rec709"
 
 
+def primaries(colour: PlateColour) -> tuple[float, ...]:
+    """CIE xy of red, green, blue and white of the working pixels: the file's own, else those of its space,
+    else Rec.709's."""
+    if colour.working_space == AS_IN_FILE and colour.chromaticities is not None:
+        return tuple(colour.chromaticities)
+    name = space_name(picture_space(colour))
+    for key, known in _CHROMATICITIES.items():
+        if _is_known(key) and space_name(key) == name:
+            return known
+    return _CHROMATICITIES["lin_rec709"]
+
+
 def tag_working(image: Image, colour: PlateColour) -> Image:
     """The image with the chromaticities of the working space, where its pixels were converted to it."""
     if colour.is_scene_linear:

@@ -20,18 +20,23 @@ Standing = Literal["absent", "current", "outdated", "foreign", "broken"]
 
 @dataclass(frozen=True)
 class RenderStamp:
-    """Model, settings and inputs of one rendered frame, as EXR header attributes."""
+    """Model, settings and inputs of one rendered frame, as EXR header attributes.
+
+    What a frame was made with is a model and its weights, or, with other names in `maker`, something else
+    that has a name and a content.
+    """
 
     model: str
     weights_sha256: str
     version: str  # of Interpositive; not compared
     settings: str
     inputs: str
+    maker: tuple[str, str] = ("model", "weights_sha256")
 
     def attributes(self) -> dict[str, object]:
         return {
-            f"{PREFIX}model": self.model,
-            f"{PREFIX}weights_sha256": self.weights_sha256,
+            f"{PREFIX}{self.maker[0]}": self.model,
+            f"{PREFIX}{self.maker[1]}": self.weights_sha256,
             f"{PREFIX}version": self.version,
             f"{PREFIX}settings": self.settings,
             f"{PREFIX}inputs": self.inputs,
@@ -52,7 +57,7 @@ class RenderStamp:
             return "foreign"
         try:
             spec = image.spec()
-            found = [spec.getattribute(f"{PREFIX}{key}") for key in ("weights_sha256", "settings", "inputs")]
+            found = [spec.getattribute(f"{PREFIX}{key}") for key in (self.maker[1], "settings", "inputs")]
             if None in found:
                 return "foreign"
             if found != [self.weights_sha256, self.settings, self.inputs]:

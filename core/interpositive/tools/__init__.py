@@ -45,16 +45,30 @@ class Tool:
 
 
 TOOLS: Mapping[str, Tool] = {
+    "analyse": Tool(
+        "interpositive.tools.analyse", "Find a plate's normals, depth, albedo, shading and light."
+    ),
     "apply": Tool("interpositive.tools.apply", "Apply a shot model to a plate: EXR in, EXR out."),
+    "bench relight": Tool(
+        "interpositive.tools.bench_relight", "Measure analysis and relighting on objects and exact scenes."
+    ),
     "bench shot": Tool(
         "interpositive.tools.bench_shot", "Measure shot models on footage with known answers."
     ),
     "demo": Tool(
         "interpositive.tools.demo", "Render a sample shot, train on three keyframes of it, apply, measure."
     ),
+    "demo relight": Tool(
+        "interpositive.tools.demo_relight", "Analyse and light a sample shot, and your own plate."
+    ),
     "doctor": Tool(
         "interpositive.tools.doctor", "Say what works on this machine, and what to do about the rest."
     ),
+    "prior render": Tool(
+        "interpositive.tools.prior_render", "Render the scenes that the base prior learns from."
+    ),
+    "prior train": Tool("interpositive.tools.prior_train", "Train a base prior on rendered scenes."),
+    "relight": Tool("interpositive.tools.relight", "Light a plate again: passes and artist lights, EXR out."),
     "suggest-keyframes": Tool(
         "interpositive.tools.suggest_keyframes", "Say which frames of a shot to change by hand."
     ),

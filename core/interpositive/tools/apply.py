@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from .. import __version__
-from ..errors import ColourSpaceError, OutputError, UsageError
+from ..errors import ColourSpaceError
 from ..frames import FrameRange, SequencePath, compact_frames
 from ..progress import Progress
 
 if TYPE_CHECKING:
     from ..images.image import Image, ImageFile
     from ..images.sequence import PlateSequence
+    from ..inference.frame_output import Tally
     from ..inference.memory_plan import MemoryPlan
-    from ..inference.mixing import BadPixels
     from ..inference.render_stamp import RenderStamp
     from ..inference.session import Pixels
     from ..inference.tiles import FrameRunner
@@ -164,38 +164,28 @@ class _Job:
         )
 
 
-@dataclass
-class _Tally:
-    """Counts of one run, each kept by one thread: the one that computes or the one that writes."""
-
-    written: int = 0
-    clamped: int = 0
-    bad: int = 0
-    first_bad: tuple[int, BadPixels] | None = None
-
-    def count_bad(self, frame: int, bad: BadPixels) -> None:
-        self.bad += bad.count
-        if self.first_bad is None or frame < self.first_bad[0]:
-            self.first_bad = frame, bad
-
-    def count_written(self, clamped: int) -> None:
-        self.written += 1
-        self.clamped += clamped
-
-
 def run(params: Params, progress: Progress) -> Result:
     """Render what is missing. Raises an `InterpositiveError`; finished frames stay."""
     from ..folder_lock import lock_folder
     from ..images.writing import remove_unfinished
+    from ..inference.frame_output import Tally, frames_to_render
 
     started = time.monotonic()
     job = _plan_job(params, progress)
-    tally = _Tally()
+    tally = Tally()
     with lock_folder(job.out.directory, "apply"):
         remove_unfinished(job.out.directory)
-        todo = _frames_to_render(job, progress)
+        todo = frames_to_render(
+            job.plate,
+            job.out,
+            job.stamp,
+            params.overwrite,
+            "apply",
+            "by another model, with other settings or from another plate",
+            progress,
+        )
         device = _render(job, todo, tally, progress) if todo else ""
-    _warn_about_pixels(tally, progress)
+    tally.warn(progress)
     seconds = time.monotonic() - started
     return Result(
         out=str(job.out),
@@ -211,6 +201,7 @@ def run(params: Params, progress: Progress) -> Result:
 
 def _plan_job(params: Params, progress: Progress) -> _Job:
     from ..images.sequence import find_sequence, output_path
+    from ..inference.frame_output import refuse_overwriting
     from ..inference.memory_plan import plan_memory
     from ..memory import budget_bytes
     from ..models.model_folder import load_model
@@ -230,9 +221,7 @@ def _plan_job(params: Params, progress: Progress) -> _Job:
         matte = find_sequence(params.matte, FrameRange.of(plate.frames))
         matte.require()
     out = output_path(params.out)
-    for frame in plate.frames:
-        if out.frame_path(frame).resolve() == plate.path(frame).resolve():
-            raise UsageError(f"--out {params.out} would overwrite the plate. Choose another folder or name.")
+    refuse_overwriting(out, plate, params.out, "plate")
     first = plate.read(plate.frames[0])
     declared, input_space = _validated_space(first, model, params.input_space)
     _warn_about_size(first.main, model, progress)
@@ -270,31 +259,7 @@ def _warn_about_size(first: Image, model: LoadedModel, progress: Progress) -> No
         )
 
 
-def _frames_to_render(job: _Job, progress: Progress) -> list[int]:
-    """Frames without a whole result of this very job. Raises `OutputError` for files that are not ours."""
-    if job.params.overwrite:
-        return list(job.plate.frames)
-    standing: dict[str, list[int]] = {}
-    for frame in job.plate.frames:
-        progress.raise_if_cancelled()
-        standing.setdefault(job.stamp(frame).standing(job.out.frame_path(frame)), []).append(frame)
-    if "foreign" in standing:
-        raise OutputError(
-            f"{job.out} exists for frames {compact_frames(standing['foreign'])} and was not made by "
-            "interpositive apply, or cannot be read. Choose another --out, or pass --overwrite."
-        )
-    if "outdated" in standing:
-        progress.log(
-            f"Frames {compact_frames(standing['outdated'])} were made by another model, with other settings "
-            "or from another plate, and are rendered again."
-        )
-    if "current" in standing:
-        progress.log(f"Frames {compact_frames(standing['current'])} are finished and kept.")
-    current = set(standing.get("current", ()))
-    return [frame for frame in job.plate.frames if frame not in current]
-
-
-def _render(job: _Job, frames: list[int], tally: _Tally, progress: Progress) -> str:
+def _render(job: _Job, frames: list[int], tally: Tally, progress: Progress) -> str:
     """Render `frames`; returns the device."""
     from ..images.colour import in_working_space, plate_colour
     from ..images.pipeline import stream
@@ -345,19 +310,3 @@ def _runner(job: _Job, progress: Progress) -> FrameRunner | None:
     own_memory = session.device == "cuda" and params.memory_gb is None
     tile_bytes = max(job.memory.tile_bytes, _CARD_TILE_BYTES) if own_memory else job.memory.tile_bytes
     return FrameRunner(session, tile_bytes, lambda line: progress.log(line, "warning"))
-
-
-def _warn_about_pixels(tally: _Tally, progress: Progress) -> None:
-    if tally.first_bad is not None:
-        frame, bad = tally.first_bad
-        progress.log(
-            f"The plate has {tally.bad} NaN or infinite pixels, first in frame {frame} at x {bad.first_x}, "
-            f"y {bad.first_y} from the top left; they are kept as they are.",
-            "warning",
-        )
-    if tally.clamped:
-        progress.log(
-            f"{tally.clamped} samples were too large for half and are held at 65504. Pass --bit-depth float "
-            "to keep them.",
-            "warning",
-        )
