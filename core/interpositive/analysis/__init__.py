@@ -1,0 +1,2 @@
+"""From a plate to its passes: prediction, upsampling, the shot's light, steadiness, adaptation, hints,
+probes."""
