@@ -39,7 +39,11 @@ def onnx_bytes(network: ShotNetwork) -> bytes:
     heads = _unfold(graph, cells, config.heads)
     _composite(graph, network, rgb, scale, shaped, heads)
     window: list[int | str] = ["height", "width"]
-    inputs = {"plate": [1, config.inputs, *window], "origin": [2], "extent": [2]}
+    inputs: dict[str, list[int | str]] = {
+        "plate": [1, config.inputs, *window],
+        "origin": [2],
+        "extent": [2],
+    }
     model = graph.model("interpositive_shot", inputs, {"result": [1, config.outputs, *window]})
     return model.SerializeToString()
 
