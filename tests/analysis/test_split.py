@@ -94,3 +94,12 @@ def test_an_albedo_that_is_too_bright_for_a_dark_pixel_leaves_no_hole() -> None:
     parts = exact_split(plate, np.full_like(plate, 0.5), np.ones_like(plate))
     assert parts.albedo.min() > 0.01 and parts.albedo.max() < 0.02
     np.testing.assert_array_equal(parts.albedo * parts.shading + parts.residual, plate)
+
+
+def test_a_half_plate_that_the_albedo_explains_leaves_a_residual_of_exactly_zero() -> None:
+    random = np.random.default_rng(5)
+    plate = random.uniform(0.1, 0.4, (40, 50, 3)).astype(np.float16).astype(np.float32)
+    ones = np.ones_like(plate)
+    parts = split(plate, 0.5 * ones, 0.6 * ones, is_half=True)
+    explained = plate < 0.28  # within the headroom
+    assert np.mean(parts.residual[explained] == 0) > 0.95
