@@ -131,6 +131,8 @@ def test_ctrl_c_in_an_installation_says_one_line_and_the_next_run_goes_on(tmp_pa
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Tests that a shell runs in the background have Ctrl-C switched off, and would pass that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not (project.folder / "building").exists():
         assert child.poll() is None
