@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,9 @@ import safetensors.torch
 import torch
 
 from interpositive.errors import Cancelled, DamagedModelError
-from interpositive.models.prior_network import PriorNetworkConfig
+from interpositive.models.prior_network import PriorNetwork, PriorNetworkConfig
 from interpositive.prior.predictor import load_prior
-from interpositive.prior.recipe import LOG_FILE, Machine, PriorTrainer, Recipe
+from interpositive.prior.recipe import LOG_FILE, Machine, PriorTrainer, Recipe, StartingPoint
 from interpositive.progress import Progress, ProgressUpdate
 from interpositive.training.schedule import Length
 from prior.stack_samples import sphere_shard
@@ -54,6 +55,14 @@ def train(stacks: Path, out: Path, recipe: Recipe = RECIPE, progress: Progress |
     return out
 
 
+def trained_on(stacks: Path, start: Path, out: Path, steps: int) -> Path:
+    """Training of `steps` that starts from the prior in `start`."""
+    point = StartingPoint.of(start)
+    recipe = replace(RECIPE, length=Length(steps=steps), start=point.sha256)
+    PriorTrainer(recipe, Machine(workers=0), stacks, out, Progress(), point).run()
+    return out
+
+
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     return safetensors.torch.load_file(folder / "prior.safetensors")
 
@@ -92,3 +101,24 @@ def test_a_damaged_checkpoint_is_told(stacks: Path, tmp_path: Path) -> None:
     (out / "checkpoint.safetensors").write_bytes(b"broken")
     with pytest.raises(DamagedModelError, match="Delete it"):
         train(stacks, out)
+
+
+def test_a_training_can_start_from_a_trained_prior_and_says_from_which(stacks: Path, tmp_path: Path) -> None:
+    first = train(stacks, tmp_path / "first")
+    second = trained_on(stacks, first, tmp_path / "second", steps=1)
+    before, after, new = weights(first), weights(second), PriorNetwork(RECIPE.network).state_dict()
+    near, far = (
+        sum(float((after[name].float() - other[name].float()).square().sum()) for name in after)
+        for other in (before, new)
+    )
+    assert 0 < near < 0.1 * far
+    started = load_prior(second).manifest["training"]["started_from"]
+    assert started["sha256"] == load_prior(first).manifest["files"]["prior.safetensors"]["sha256"]
+    assert started["training"]["steps"] == STEPS
+
+
+def test_a_training_from_other_weights_is_another_recipe(stacks: Path, tmp_path: Path) -> None:
+    first = train(stacks, tmp_path / "first")
+    second = trained_on(stacks, first, tmp_path / "second", steps=1)
+    with pytest.raises(DamagedModelError, match="another recipe"):
+        trained_on(stacks, second, second, steps=1)

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from ..errors import Cancelled, DamagedModelError
 from ..images.writing import whole_file
-from ..models.prior_network import PriorNetwork, PriorNetworkConfig
+from ..models.prior_network import PriorNetwork, PriorNetworkConfig, load_prior_network
 from ..progress import Progress
 from ..training.optimiser import ShotOptimiser
 from ..training.schedule import Length, WorkClock, rate_factor
@@ -34,7 +34,7 @@ from .picture_maker import Mixture, make_example, stacked
 from .reliefs import random_relief
 from .stacks import LightStack, StackFolder
 from .validation import validate
-from .weights_folder import save_prior
+from .weights_folder import WEIGHTS_FILE, checked_file, read_prior_manifest, save_prior
 
 CHECKPOINT_FILE, LOG_FILE = "checkpoint.safetensors", "training.jsonl"
 _AHEAD = 6  # batches in the making
@@ -47,6 +47,7 @@ class Recipe:
 
     length: Length
     seed: int = 1
+    start: str | None = None  # SHA-256 of the weights that training starts from; None: new ones
     batch: int = 16
     crops: tuple[tuple[float, int], ...] = ((0.0, 96), (0.6, 128))  # from this share on: px
     rate: float = 1.0  # times the optimiser's own rates
@@ -77,14 +78,41 @@ class Machine:
     export_every_s: float = 300.0
 
 
+@dataclass(frozen=True)
+class StartingPoint:
+    """A trained prior that another one is trained on from."""
+
+    network: PriorNetwork
+    sha256: str  # of its weights
+    training: dict[str, Any]  # how it was trained, from its manifest
+
+    @staticmethod
+    def of(folder: Path) -> StartingPoint:
+        """The prior in `folder`. Raises `ModelError`."""
+        manifest = read_prior_manifest(folder)
+        weights = checked_file(folder, WEIGHTS_FILE, manifest)
+        network = load_prior_network(manifest["network"], weights)
+        return StartingPoint(network, manifest["files"][WEIGHTS_FILE]["sha256"], manifest["training"])
+
+
 class PriorTrainer:
     """One training. Resumes from the checkpoint in `out` when it is of the same recipe."""
 
-    def __init__(self, recipe: Recipe, machine: Machine, stacks: Path, out: Path, progress: Progress) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        machine: Machine,
+        stacks: Path,
+        out: Path,
+        progress: Progress,
+        start: StartingPoint | None = None,
+    ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.machine, self.out = recipe, machine, out
-        self._stacks, self._progress = StackFolder(stacks), progress
+        self._stacks, self._progress, self._start = StackFolder(stacks), progress, start
         self.network = PriorNetwork(recipe.network).to(machine.device)
+        if start is not None:
+            self.network.load_state_dict(start.network.state_dict())
         self.mean = PriorNetwork(recipe.network).to(machine.device).requires_grad_(False)
         self.mean.load_state_dict(self.network.state_dict())
         self._optimiser = ShotOptimiser(self.network, slower=recipe.rate)
@@ -204,10 +232,12 @@ class PriorTrainer:
             "shards": len(self._stacks.split()[0]),
             "is_finished": share >= 1.0,
         }
+        if self._start is not None:
+            training["started_from"] = {"sha256": self._start.sha256, "training": self._start.training}
         save_prior(self.out, self.mean, training, self.measured)
         line = {"share": round(share, 4), **training, "losses": sums, "measured": self.measured}
-        for name in ("recipe", "machine"):
-            line.pop(name)
+        for name in ("recipe", "machine", "started_from"):
+            line.pop(name, None)
         with (self.out / LOG_FILE).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         told = ", ".join(f"{name} {value:.3f}" for name, value in self.measured.items())

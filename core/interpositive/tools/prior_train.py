@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +30,11 @@ class Params(BaseModel):
         title="Time budget",
         description="Seconds that the training may take, instead of steps.",
         json_schema_extra={"unit": "s"},
+    )
+    start: str | None = Field(
+        default=None,
+        title="Start",
+        description="Folder of a trained prior to train on from, instead of from nothing.",
     )
     seed: int = Field(default=1, ge=0, le=2**31 - 1, title="Seed", description="Of weights and pictures.")
     batch: int = Field(default=16, ge=1, le=4096, title="Batch", description="Pictures a step.")
@@ -74,7 +80,7 @@ def run(params: Params, progress: Progress) -> Result:
 
     from ..folder_lock import lock_folder
     from ..memory import keep_freed_memory
-    from ..prior.recipe import Machine, PriorTrainer, Recipe
+    from ..prior.recipe import Machine, PriorTrainer, Recipe, StartingPoint
     from ..training.schedule import Length
 
     if (params.steps is None) == (params.time_budget is None):
@@ -90,10 +96,13 @@ def run(params: Params, progress: Progress) -> Result:
     if precision == "auto":
         precision = "bfloat16" if device == "cuda" else "float32"
     length = Length(steps=params.steps, wall_seconds=params.time_budget)
+    start = StartingPoint.of(Path(params.start).expanduser()) if params.start is not None else None
     recipe = Recipe(length, seed=params.seed, batch=params.batch, rate=params.rate)
+    if start is not None:
+        recipe = replace(recipe, start=start.sha256, network=start.network.config)
     machine = Machine(device, precision, params.workers)
     out = Path(params.out).expanduser()
     with lock_folder(out, "prior train"):
-        trainer = PriorTrainer(recipe, machine, Path(params.stacks).expanduser(), out, progress)
+        trainer = PriorTrainer(recipe, machine, Path(params.stacks).expanduser(), out, progress, start)
         measured = trainer.run()
     return Result(prior=str(out), steps=trainer.step, measured=measured)
