@@ -85,3 +85,13 @@ def test_a_model_with_other_inputs_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"extent", b"extend"))
     with pytest.raises(DamagedModelError, match="extend"):
         InferenceSession(path, TILING, device="cpu")
+
+
+def test_a_new_size_needs_no_file_any_more(tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "model.onnx")
+    session = InferenceSession(path, TILING, device="cpu", threads=1)
+    pixels = np.random.default_rng(5).uniform(-1, 60, (40, 24, 3)).astype(np.float32)
+    first = session.run(pixels, (0, 0), EXTENT).copy()
+    path.unlink()
+    session.run(pixels[:16], (0, 0), EXTENT)
+    assert session.run(pixels, (0, 0), EXTENT).tobytes() == first.tobytes()

@@ -8,35 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from .. import __version__
-from ..errors import ChannelError, SizeMismatchError, UsageError
+from ..errors import ChannelError, UsageError
 from ..frames import FrameRange, SequencePath, compact_frames
 from ..progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ..images.image import Image, ImageFile, Pixels
+    from ..images.image import ImageFile
     from ..images.sequence import PlateSequence
+    from ..inference.frame_lighter import FrameInputs, FrameLighter, LitFile, LitFootage
     from ..inference.frame_output import Tally
     from ..inference.render_stamp import RenderStamp
-    from ..relight.compose import FrameLighting
     from ..relight.environment import Environment
     from ..relight.lighting_file import ShotLighting
-    from ..relight.lights import Light, LightRig
-    from ..relight.passes import Passes
+    from ..relight.lights import LightRig
     from ..relight.placement import ShotScale
-    from ..relight.view import View
 
 _STAGE = "relight"
 _FLOATS_PER_PIXEL = 40  # of a frame in flight: 19 channels of passes, plate, result, bands
-_MATTE_ENDINGS = ("", ".A", ".Y", ".R", ".matte", ".mask")
 
 
 class Params(BaseModel):
@@ -193,31 +188,25 @@ class Result(BaseModel):
 class _Job:
     """What is settled before the first frame is lit."""
 
-    plate: PlateSequence
-    passes: PlateSequence
-    matte: PlateSequence | None
-    light_mattes: Mapping[str, PlateSequence]  # by light name, of the mattes that are files
-    rig: LightRig
+    lighter: FrameLighter
     rig_sha256: str
-    environments: Mapping[str, Environment]
-    lighting: ShotLighting | None
-    scale: ShotScale
-    channels: tuple[str, str, str]
     out: SequencePath
-    device: str
     frames_in_flight: int
     params: Params
+
+    @property
+    def plate(self) -> PlateSequence:
+        return self.lighter.footage.plate
+
+    @property
+    def rig(self) -> LightRig:
+        return self.lighter.rig
 
     def stamp(self, frame: int) -> RenderStamp:
         from ..inference.render_stamp import RenderStamp, fingerprint, settings_text
 
-        sequences = [
-            self.plate,
-            self.passes,
-            *([self.matte] if self.matte else []),
-            *self.light_mattes.values(),
-        ]
-        inputs = [fingerprint(sequence.path(frame)) for sequence in sequences]
+        footage = self.lighter.footage
+        inputs = [fingerprint(sequence.path(frame)) for sequence in footage.sequences]
         ignored = {"plate", "passes", "lights", "match_lighting", "save_lights", "out", "frames", "overwrite"}
         ignored |= {"threads", "memory_gb", "device", "matte", "shot_lighting"}
         settings = {name: value for name, value in self.params.model_dump().items() if name not in ignored}
@@ -225,24 +214,10 @@ class _Job:
             model=self.rig.name,
             weights_sha256=self.rig_sha256,
             version=__version__,
-            settings=settings_text(matte=self.matte is not None, **settings),
+            settings=settings_text(matte=footage.matte is not None, **settings),
             inputs="; ".join([*inputs, str(frame)]),
             maker=("lights", "lights_sha256"),
         )
-
-    def view(self, image: Image) -> View:
-        from ..relight.view import View
-
-        data, display = image.data_window, image.display_window
-        return View(display.width, display.height, self.focal, data.x - display.x, data.y - display.y)
-
-    @property
-    def focal(self) -> float | None:
-        from ..relight.passes import DEFAULT_FOCAL
-
-        if self.params.focal is not None:
-            return self.params.focal or None
-        return self.lighting.focal if self.lighting is not None else DEFAULT_FOCAL
 
 
 @dataclass
@@ -252,13 +227,10 @@ class _Lit:
     lights: dict[str, bool] = field(default_factory=dict)
     seconds: float = 0.0
 
-
-@dataclass(frozen=True, eq=False)
-class _FrameInputs:
-    stamp: RenderStamp
-    image_file: ImageFile
-    passes: Passes | None
-    lighting: FrameLighting
+    def count(self, lit_file: LitFile, seconds: float) -> None:
+        self.seconds += seconds
+        for name, is_lit in lit_file.lit.items():
+            self.lights[name] = self.lights.get(name, False) or is_lit
 
 
 def run(params: Params, progress: Progress) -> Result:
@@ -291,7 +263,7 @@ def run(params: Params, progress: Progress) -> Result:
         frames_rendered=len(todo),
         frames_kept=len(job.plate.frames) - len(todo),
         lights=[light.name for light in job.rig.lights],
-        device=job.device if todo else "",
+        device=job.lighter.settings.device if todo else "",
         seconds=seconds,
         frames_per_second=len(todo) / seconds,
         lighting_seconds_per_frame=lit.seconds / max(len(todo), 1),
@@ -303,47 +275,60 @@ def run(params: Params, progress: Progress) -> Result:
 def _plan_job(params: Params, progress: Progress) -> _Job:
     from ..images.colour import plate_colour, primaries
     from ..images.pipeline import frames_in_flight
-    from ..images.sequence import find_sequence, output_path
+    from ..images.sequence import output_path
+    from ..inference.frame_lighter import FrameLighter, LightSettings
     from ..inference.frame_output import refuse_overwriting
     from ..memory import budget_bytes
 
     rig, digest = _open_rig(params)
-    plate = _find_plate(params, progress)
-    chosen = FrameRange.of(plate.frames)
-    passes = find_sequence(params.passes, chosen)
-    matte = find_sequence(params.matte, chosen) if params.matte is not None else None
-    light_mattes = _light_mattes(rig, params, chosen)
-    for sequence in (passes, *([matte] if matte else []), *light_mattes.values()):
-        sequence.require()
+    footage = _find_footage(rig, params, progress)
+    plate = footage.plate
     out = output_path(params.out)
     refuse_overwriting(out, plate, params.out, "plate")
-    refuse_overwriting(out, passes, params.out, "passes")
+    refuse_overwriting(out, footage.passes, params.out, "passes")
     first = plate.read(plate.frames[0])
     channels = _picture_channels(first, params.layer, progress)
-    lighting = _shot_lighting(passes, params, rig)
+    lighting = _shot_lighting(footage.passes, params, rig)
     scale = _shot_scale(params, lighting, tuple(primaries(plate_colour(first, params.input_space))), progress)
-    frame_bytes = (
-        4
-        * first.main.width
-        * first.main.height
-        * (_FLOATS_PER_PIXEL + (3 * len(rig.lights) if params.layers else 0))
-    )
-    return _Job(
-        plate=plate,
-        passes=passes,
-        matte=matte,
-        light_mattes=light_mattes,
-        rig=rig,
-        rig_sha256=hashlib.sha256(f"{digest} {scale} {_light_text(lighting)}".encode()).hexdigest(),
-        environments=_environments(rig, progress),
-        lighting=lighting,
-        scale=scale,
-        channels=channels,
-        out=out,
+    layer_floats = 3 * len(rig.lights) if params.layers else 0
+    frame_bytes = 4 * first.main.width * first.main.height * (_FLOATS_PER_PIXEL + layer_floats)
+    settings = LightSettings(
+        strength=params.strength,
+        layers=params.layers,
+        light_only=params.picture == "light-only",
+        bit_depth=params.bit_depth,
+        shadow_px=params.shadow_px,
+        focal=params.focal,
         device=_device(params),
+    )
+    environments = _environments(rig, progress)
+    return _Job(
+        lighter=FrameLighter(footage, settings, rig, environments, lighting, scale, channels),
+        rig_sha256=hashlib.sha256(f"{digest} {scale} {_light_text(lighting)}".encode()).hexdigest(),
+        out=out,
         frames_in_flight=frames_in_flight(budget_bytes(params.memory_gb), frame_bytes, 3),
         params=params,
     )
+
+
+def _find_footage(rig: LightRig, params: Params, progress: Progress) -> LitFootage:
+    """All sequences, each with every frame of the plate's."""
+    from ..images.sequence import find_sequence
+    from ..inference.frame_lighter import LitFootage
+
+    plate = _find_plate(params, progress)
+    chosen = FrameRange.of(plate.frames)
+    footage = LitFootage(
+        plate=plate,
+        passes=find_sequence(params.passes, chosen),
+        matte=find_sequence(params.matte, chosen) if params.matte is not None else None,
+        light_mattes=_light_mattes(rig, params, chosen),
+        input_space=params.input_space,
+        layer=params.layer,
+    )
+    for sequence in footage.sequences[1:]:
+        sequence.require()
+    return footage
 
 
 def _open_rig(params: Params) -> tuple[LightRig, str]:
@@ -466,25 +451,26 @@ def _shot_scale(
 ) -> ShotScale:
     """From the first frame that there is, whatever frames are rendered, so that all are lit alike."""
     from ..images.sequence import find_sequence
+    from ..inference.frame_lighter import LitFootage
     from ..relight.placement import ShotScale
     from ..relight.shot_scale import measure_scale
 
     passes = find_sequence(params.passes)
     plate = find_sequence(params.plate, FrameRange.of(passes.frames))
+    footage = LitFootage(plate, passes, input_space=params.input_space, layer=params.layer)
     frame = plate.frames[0]
-    image_file, plate_rgb = _read_picture(plate, frame, params)
+    image_file, plate_rgb = footage.read_picture(frame)
     scale = measure_scale(
         plate_rgb,
-        _read_passes(passes, frame, image_file.main, plate_rgb),
+        footage.read_passes(frame, image_file.main, plate_rgb),
         lighting.at(frame) if lighting is not None else None,
         lighting.subject_depth if lighting is not None else None,
         chromaticities,
     )
     if scale is None:
         progress.log(
-            f"{plate.path(frame).name} is black, so the shot has no key to be as bright as; lights are "
-            "relative "
-            "to 1.0.",
+            f"{plate.path(frame).name} is black, so the shot has no key to be as bright as; "
+            "lights are relative to 1.0.",
             "warning",
         )
         return ShotScale(chromaticities=chromaticities)
@@ -529,15 +515,18 @@ def _render(job: _Job, frames: list[int], tally: Tally, lit: _Lit, progress: Pro
 
     params = job.params
 
-    def read(frame: int) -> _FrameInputs:
-        return _read_frame(job, frame)
+    def read(frame: int) -> tuple[RenderStamp, FrameInputs]:
+        return job.stamp(frame), job.lighter.read(frame)  # first: a file may change meanwhile
 
-    def compute(frame: int, inputs: _FrameInputs) -> ImageFile:
+    def compute(frame: int, read: tuple[RenderStamp, FrameInputs]) -> ImageFile:
         progress.report(_STAGE, tally.written, len(frames), f"frame {frame}")
         started = time.monotonic()
-        image_file = _lit_file(job, frame, inputs, tally, lit, progress)
-        lit.seconds += time.monotonic() - started
-        return image_file.with_main(image_file.main.with_metadata(inputs.stamp.attributes()))
+        stamp, inputs = read
+        done = job.lighter.lit_file(inputs, progress.raise_if_cancelled)
+        lit.count(done, time.monotonic() - started)
+        if done.bad is not None:
+            tally.count_bad(frame, done.bad)
+        return done.image_file.with_main(done.image_file.main.with_metadata(stamp.attributes()))
 
     def write(frame: int, image_file: ImageFile) -> None:
         depth = "as-plate" if params.layers else params.bit_depth
@@ -545,168 +534,6 @@ def _render(job: _Job, frames: list[int], tally: Tally, lit: _Lit, progress: Pro
 
     stream(frames, read, compute, write, job.frames_in_flight, progress)
     progress.report(_STAGE, len(frames), len(frames))
-
-
-def _read_picture(plate: PlateSequence, frame: int, params: Params) -> tuple[ImageFile, Pixels]:
-    """A frame in the working space, and its picture (H, W, 3)."""
-    from ..images.colour import in_working_space, plate_colour
-
-    image_file = plate.read(frame)
-    image_file = in_working_space(image_file, plate_colour(image_file, params.input_space))
-    prefix = f"{params.layer}." if params.layer else ""
-    return image_file, image_file.select([f"{prefix}{name}" for name in "RGB"])
-
-
-def _read_passes(passes: PlateSequence, frame: int, plate: Image, plate_rgb: Pixels) -> Passes:
-    """The passes of a frame on the plate's data window. Raises `SizeMismatchError`, `ChannelError`."""
-    from ..images.image import Window, placed
-    from ..relight.passes import LAYERS, Passes
-
-    image_file = passes.read(frame)
-    image = image_file.main
-    ours, theirs = plate.display_window, image.display_window
-    if (ours.width, ours.height) != (theirs.width, theirs.height):
-        raise SizeMismatchError(
-            f"Passes {image_file.path} are {theirs.width}x{theirs.height}, the plate is "
-            f"{ours.width}x{ours.height}. "
-            "Analyse this plate, or render the passes in its size."
-        )
-    data = image.data_window
-    window = Window(data.x - theirs.x + ours.x, data.y - theirs.y + ours.y, data.width, data.height)
-    if window == plate.data_window:
-        return Passes.from_image(image_file, plate_rgb)
-    found = Passes.from_image(image_file)
-    return Passes(**{name: placed(getattr(found, name), window, plate.data_window) for name in LAYERS})
-
-
-def _read_frame(job: _Job, frame: int) -> _FrameInputs:
-    from ..inference.frame_renderer import matte_on
-    from ..relight.compose import FrameLighting
-    from ..relight.placement import place_rig
-
-    stamp = job.stamp(frame)
-    image_file, rgb = _read_picture(job.plate, frame, job.params)
-    matte = matte_on(job.matte.read(frame), image_file.main) if job.matte is not None else None
-    lighting = FrameLighting(
-        lights=place_rig(job.rig, frame, job.scale, job.environments),
-        existing=job.rig.existing.at(frame),
-        shot_light=job.lighting.at(frame) if job.lighting is not None else None,
-        strength=job.params.strength,
-        matte=matte,
-    )
-    if lighting.is_empty:  # nothing to light: the passes are not looked at
-        return _FrameInputs(stamp, image_file, None, lighting)
-    passes = _read_passes(job.passes, frame, image_file.main, rgb)
-    mattes = {
-        light.name: _light_matte(job, light, frame, image_file) for light in job.rig.lights if light.matte
-    }
-    return _FrameInputs(stamp, image_file, passes, replace(lighting, mattes=mattes))
-
-
-def _light_matte(job: _Job, light: Light, frame: int, image_file: ImageFile) -> Pixels:
-    """(H, W) on the plate's data window: of a sequence, or a layer of the plate or of its passes."""
-    from ..images.image import ImageFile
-    from ..inference.frame_renderer import matte_on
-
-    if light.name in job.light_mattes:
-        return matte_on(job.light_mattes[light.name].read(frame), image_file.main)
-    asked = [f"{light.matte}{ending}" for ending in _MATTE_ENDINGS]
-    for file in (image_file, job.passes.read(frame)):
-        known = {name for channels in file.layers().values() for name in channels}
-        channel = next((name for name in asked if name in known), None)
-        if channel is not None:
-            part = file.main.replace(("A",), file.select([channel]))
-            return matte_on(ImageFile((part,), file.path), image_file.main)
-    raise ChannelError(
-        f"Light {light.name} is linked to matte '{light.matte}', which is no layer of {image_file.path} "
-        "or of its "
-        "passes. Give a layer's name, or a matte sequence such as mattes/hero.%04d.exr."
-    )
-
-
-def _lit_file(
-    job: _Job, frame: int, inputs: _FrameInputs, tally: Tally, lit: _Lit, progress: Progress
-) -> ImageFile:
-    """The frame's file with the relit picture and, where asked for, the layers."""
-    from ..inference.mixing import find_bad_pixels
-    from ..relight.compose import relight
-
-    params, image_file = job.params, inputs.image_file
-    plate = image_file.select(job.channels)
-    bad = find_bad_pixels(plate)
-    if bad is not None:
-        tally.count_bad(frame, bad)
-    if inputs.passes is None:
-        return _unlit_file(job, image_file, plate)
-    found = relight(
-        plate,
-        inputs.passes,
-        job.view(image_file.main),
-        inputs.lighting,
-        layers=_layer_format(job, image_file) if params.layers else "none",
-        light_only=params.picture == "light-only",
-        shadow_px=params.shadow_px,
-        device=job.device,
-        between_bands=progress.raise_if_cancelled,
-    )
-    for name, is_lit in found.lit.items():
-        lit.lights[name] = lit.lights.get(name, False) or is_lit
-    return _with_layers(job, image_file.replace(job.channels, found.result), found.layers)
-
-
-def _unlit_file(job: _Job, image_file: ImageFile, plate: Pixels) -> ImageFile:
-    """A frame to which nothing is added, with the same layers as the others of the sequence."""
-    import numpy as np
-
-    if job.params.picture == "light-only":
-        image_file = image_file.replace(job.channels, np.zeros_like(plate))
-    if not job.params.layers:
-        return image_file
-    black = np.zeros(plate.shape, np.float16)
-    layers: dict[str, Any] = {light.name: black for light in job.rig.lights}
-    if job.params.picture != "light-only":
-        layers["existing"] = plate
-    return _with_layers(job, image_file, layers)
-
-
-def _layer_format(job: _Job, image_file: ImageFile) -> Literal["half", "float"]:
-    """What the layers are written as: like the picture."""
-    if job.params.bit_depth != "as-plate":
-        return job.params.bit_depth
-    part = next((p for p in image_file.parts if job.channels[0] in p.channels), image_file.main)
-    formats = dict(zip(part.channels, part.channel_formats, strict=True))
-    return "float" if formats.get(job.channels[0]) == "float" else "half"
-
-
-def _with_layers(job: _Job, image_file: ImageFile, layers: Mapping[str, Any]) -> ImageFile:
-    """The file with a layer a light. `existing` is float beside half lights: it holds what their rounding
-    leaves of the picture, so that the layers still sum to it."""
-    from ..images.image import Image
-
-    if not layers:
-        return image_file
-    kind = _layer_format(job, image_file)
-    main = image_file.main
-    for name, pixels in layers.items():
-        names = [f"{name if name == 'existing' else 'light_' + name}.{channel}" for channel in "RGB"]
-        main = main.replace(names, pixels, "float" if name == "existing" else kind)
-    if job.params.bit_depth == "as-plate":
-        return image_file.with_main(main)
-    formats = [
-        own if own == "uint32" or channel.startswith("existing.") else job.params.bit_depth
-        for channel, own in zip(main.channels, main.channel_formats, strict=True)
-    ]
-    return image_file.with_main(
-        Image.from_blocks(
-            main.blocks,
-            main.data_window,
-            main.display_window,
-            formats,
-            main.metadata,
-            main.part_name,
-            main.metadata_types,
-        )
-    )
 
 
 def _warn_about_dark_lights(lit: _Lit, progress: Progress) -> None:
