@@ -17,6 +17,7 @@ from .. import __version__
 from ..errors import UsageError
 from ..frames import FrameRange, SequencePath
 from ..progress import Progress
+from .footage_options import Frames, MemoryGb, Overwrite, Plate
 
 if TYPE_CHECKING:
     from ..analysis.frames import FullFrame, PlateFrames, SmallShot
@@ -37,16 +38,12 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    plate: str = Field(
-        title="Plate", description="Plate sequence: a pattern (%04d or ####), a folder, one frame or a movie."
-    )
+    plate: Plate
     out: str = Field(
         title="Output",
         description="EXR pattern such as passes/sh010.%04d.exr, or a folder. The light goes beside it.",
     )
-    frames: str | None = Field(
-        default=None, title="Frames", description="Frames such as 1001-1100; without it, all that exist."
-    )
+    frames: Frames = None
     matte: str | None = Field(
         default=None,
         title="Matte",
@@ -110,9 +107,7 @@ class Params(BaseModel):
         title="Input colour space",
         description="Colour space of the plate; scene-linear EXR need none.",
     )
-    overwrite: bool = Field(
-        default=False, title="Overwrite", description="Write every frame again, over any file that is there."
-    )
+    overwrite: Overwrite = False
     contact_sheet: bool = Field(
         default=True, title="Contact sheet", description="A PNG of some frames' passes beside them."
     )
@@ -144,13 +139,7 @@ class Params(BaseModel):
         description="CPU threads for the prior; without it, all cores.",
         json_schema_extra={"advanced": True},
     )
-    memory_gb: float | None = Field(
-        default=None,
-        gt=0,
-        title="Memory",
-        description="GB that frames may take; without it, a quarter of what is free, at most 2.",
-        json_schema_extra={"advanced": True, "unit": "GB"},
-    )
+    memory_gb: MemoryGb = None
 
 
 class Result(BaseModel):

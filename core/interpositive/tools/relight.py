@@ -18,6 +18,7 @@ from .. import __version__
 from ..errors import ChannelError, UsageError
 from ..frames import FrameRange, SequencePath, compact_frames
 from ..progress import Progress
+from .footage_options import BitDepth, Compression, Frames, LimitingMatte, MemoryGb, Overwrite, Plate
 
 if TYPE_CHECKING:
     from ..images.image import ImageFile
@@ -39,9 +40,7 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    plate: str = Field(
-        title="Plate", description="Plate sequence: a pattern (%04d or ####), a folder, one frame or a movie."
-    )
+    plate: Plate
     passes: str = Field(
         title="Passes",
         description="Sequence that `interpositive analyse` wrote, or your own normal, depth and albedo.",
@@ -66,9 +65,7 @@ class Params(BaseModel):
         json_schema_extra={"unit": "path"},
     )
     out: str = Field(title="Output", description="EXR pattern such as out/sh010.%04d.exr, or a folder.")
-    frames: str | None = Field(
-        default=None, title="Frames", description="Frames such as 1001-1100; without it, all that exist."
-    )
+    frames: Frames = None
     strength: float = Field(
         default=1.0,
         ge=0.0,
@@ -77,11 +74,7 @@ class Params(BaseModel):
         description="How much of all the changes to apply; 0 is the plate bit for bit.",
         json_schema_extra={"display_range": [0.0, 1.0]},
     )
-    matte: str | None = Field(
-        default=None,
-        title="Matte",
-        description="Matte sequence that limits the change; where it is black the plate stays bit for bit.",
-    )
+    matte: LimitingMatte = None
     layers: bool = Field(
         default=False,
         title="Layers",
@@ -101,24 +94,14 @@ class Params(BaseModel):
         title="Layer",
         description="Layer of the plate to light, such as `right` of a stereo file.",
     )
-    overwrite: bool = Field(
-        default=False,
-        title="Overwrite",
-        description="Render every frame again, over any file that is there; else finished frames stay.",
-    )
+    overwrite: Overwrite = False
     input_space: str | None = Field(
         default=None,
         title="Input colour space",
         description="Colour space of the plate, where its files do not say it.",
     )
-    bit_depth: Literal["as-plate", "half", "float"] = Field(
-        default="as-plate",
-        title="Bit depth",
-        description="Of the written EXR; as-plate is half unless the plate is float.",
-    )
-    compression: Literal["none", "rle", "zips", "zip", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab"] = Field(
-        default="zip", title="Compression", description="Of the written EXR."
-    )
+    bit_depth: BitDepth = "as-plate"
+    compression: Compression = "zip"
     shadow_px: int = Field(
         default=384,
         ge=16,
@@ -149,13 +132,7 @@ class Params(BaseModel):
         description="CPU threads; without it, all cores.",
         json_schema_extra={"advanced": True},
     )
-    memory_gb: float | None = Field(
-        default=None,
-        gt=0,
-        title="Memory",
-        description="GB that frames may take; without it, a quarter of what is free, at most 2.",
-        json_schema_extra={"advanced": True, "unit": "GB"},
-    )
+    memory_gb: MemoryGb = None
 
 
 class Result(BaseModel):

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..errors import KeyframeError
 from ..frames import FrameRange, compact_frames
 from ..progress import Progress
+from .footage_options import Plate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,9 +33,7 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    plate: str = Field(
-        title="Plate", description="Plate sequence: a pattern (%04d or ####), a folder, one frame or a movie."
-    )
+    plate: Plate
     count: int = Field(default=5, ge=1, le=100, title="Count", description="How many frames to suggest.")
     model: str | None = Field(
         default=None,

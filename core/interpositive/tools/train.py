@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..errors import DamagedModelError, KeyframeError, ModelError, UsageError
 from ..frames import FrameRange, compact_frames
 from ..progress import Progress
+from .footage_options import Plate
 
 if TYPE_CHECKING:
     from ..models.manifest import Manifest
@@ -33,9 +34,7 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    plate: str = Field(
-        title="Plate", description="Plate sequence: a pattern (%04d or ####), a folder, one frame or a movie."
-    )
+    plate: Plate
     keyframes: str = Field(
         title="Keyframes",
         description="The frames that were changed, with the plate's frame numbers: a pattern or a folder.",
