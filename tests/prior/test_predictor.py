@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from interpositive.errors import DamagedModelError, ForeignModelError, NewerModelError
+from interpositive.errors import DamagedModelError, ForeignModelError, NewerModelError, UsageError
+from interpositive.inference.providers import loading_devices
 from interpositive.models.prior_network import PriorNetwork, PriorNetworkConfig
 from interpositive.prior.predictor import Prior, load_prior, orientations, prepared
 from interpositive.prior.weights_folder import save_prior
@@ -154,3 +155,10 @@ def test_the_shipped_prior_is_whole_small_and_says_how_it_was_made() -> None:
     passes, _ = shipped.predict(plate(40, 60), oval(40, 60), KEY)
     assert passes["normal"][..., 2].mean() > 0.5
     assert sum(parameter.numel() for parameter in shipped.network().parameters()) > 1e6
+
+
+@pytest.mark.skipif(not loading_devices()["cuda"], reason="CUDA is there")
+def test_a_device_that_is_not_there_is_refused_when_it_is_needed(folder: Path) -> None:
+    prior = load_prior(folder, device="cuda")
+    with pytest.raises(UsageError, match="--device cuda does not load"):
+        prior.predict(np.full((32, 32, 3), 0.2, np.float32))

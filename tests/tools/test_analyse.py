@@ -49,7 +49,7 @@ class Recorder(Progress):
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "interpositive.prior.predictor.load_prior", lambda folder, threads: StandInPrior(0.02)
+        "interpositive.prior.predictor.load_prior", lambda folder, threads, device: StandInPrior(0.02)
     )
 
 

@@ -29,7 +29,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(predictor, "load_prior", lambda folder, threads: StandInPrior())
+    monkeypatch.setattr(predictor, "load_prior", lambda folder, threads, device: StandInPrior())
     shutil.copytree(rendered, tmp_path / "demo" / "shot")
     return tmp_path / "demo"
 

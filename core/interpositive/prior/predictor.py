@@ -35,6 +35,8 @@ from .weights_folder import ONNX_FILE, WEIGHTS_FILE, checked_file, read_prior_ma
 if TYPE_CHECKING:
     import onnxruntime
 
+    from ..inference.providers import Device
+
 Array = npt.NDArray[np.float32]
 Passes = dict[str, Array]
 
@@ -61,12 +63,15 @@ class Prepared:
 
 
 class Prior:
-    """A prior's folder, its files checked against the manifest. `threads` limits the cores that it uses."""
+    """A prior's folder, its files checked against the manifest.
 
-    def __init__(self, folder: Path, threads: int | None = None) -> None:
+    `threads` limits the cores that it uses; `device` is "auto", "cuda", "mps" or "cpu".
+    """
+
+    def __init__(self, folder: Path, threads: int | None = None, device: Device = "cpu") -> None:
         self.folder = folder
         self.manifest = read_prior_manifest(folder)
-        self._threads = threads
+        self._threads, self._device = threads, device
         self._session: onnxruntime.InferenceSession | None = None
 
     def network(self) -> PriorNetwork:
@@ -122,7 +127,7 @@ class Prior:
             options.log_severity_level = 4
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             try:
-                self._session, _ = open_session(str(path), "cpu", options)
+                self._session, _ = open_session(str(path), self._device, options)
             except ORT_ERRORS as error:
                 raise DamagedModelError(
                     f"{path} is not a model that onnxruntime can run. Install Interpositive again."
@@ -130,9 +135,9 @@ class Prior:
         return self._session
 
 
-def load_prior(folder: Path | None = None, threads: int | None = None) -> Prior:
+def load_prior(folder: Path | None = None, threads: int | None = None, device: Device = "cpu") -> Prior:
     """The prior in `folder`, or the shipped one. Raises `ModelError`."""
-    return Prior(folder or SHIPPED, threads)
+    return Prior(folder or SHIPPED, threads, device)
 
 
 def orientations(direction: npt.ArrayLike | None, views: int) -> list[Orientation]:

@@ -131,6 +131,12 @@ class Params(BaseModel):
         description="Folder of another prior than the shipped one.",
         json_schema_extra={"advanced": True, "unit": "path"},
     )
+    device: Literal["auto", "cuda", "mps", "cpu"] = Field(
+        default="auto",
+        title="Device",
+        description="Where the prior runs; auto is the fastest that loads.",
+        json_schema_extra={"advanced": True},
+    )
     threads: int | None = Field(
         default=None,
         ge=1,
@@ -194,6 +200,7 @@ class _Job:
 
         manifest = self.prior.manifest
         ignored = {"plate", "out", "overwrite", "contact_sheet", "threads", "memory_gb", "frames", "prior"}
+        ignored |= {"device"}
         settings = settings_text(
             shot=self.frames.digest(),
             **{k: v for k, v in self.params.model_dump().items() if k not in ignored},
@@ -252,7 +259,9 @@ def _plan_job(params: Params, progress: Progress) -> _Job:
         progress,
     )
     refuse_overwriting(out, frames.plate, params.out, "plate")
-    prior = load_prior(Path(params.prior).expanduser() if params.prior else None, params.threads)
+    prior = load_prior(
+        Path(params.prior).expanduser() if params.prior else None, params.threads, params.device
+    )
     return _Job(frames, prior, _adapt_steps(params.adapt), out, params)
 
 
