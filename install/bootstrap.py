@@ -21,6 +21,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence, Set, TextIO, Tuple
@@ -29,6 +30,9 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 OLDEST_PYTHON = (3, 11)
 TRIED_PYTHONS = ("3.12", "3.11", "3.13", "3.14")  # best supported by the wheels first
 DISK_NEEDED_GB = 3.0
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER_VARIABLE = "INTERPOSITIVE_CHROMIUM"  # its path; "none" leaves the browser tests out
+APT_LIMIT_S = 600
 SHOWN_LOG_LINES = 12
 STAMP_NAME = "interpositive-install.json"
 LOCK_NAME = "interpositive-install.lock"
@@ -330,6 +334,65 @@ def explain_pip_failure(log_path: Path, folder: Path) -> str:
     return f"pip failed; the same command tries again. Its last lines (all of them: {log_path}):\n{tail}"
 
 
+# ------------------------------------------------------------------------------------------ browser
+
+
+def find_browser() -> Optional[str]:
+    """The Chromium that the tests of the pages start, None where there is none."""
+    named = os.environ.get(BROWSER_VARIABLE)
+    return named or next((path for path in map(shutil.which, BROWSERS) if path), None)
+
+
+def install_browser() -> None:
+    """Get Chromium by apt-get where nobody has to be asked for it. Never fatal: without it its tests skip."""
+    if find_browser() is not None or not sys.platform.startswith("linux") or shutil.which("apt-get") is None:
+        return
+    prefix = apt_prefix()
+    if prefix is None:
+        say("No Chromium: the browser tests are left out. To run them: sudo apt install chromium")
+        return
+    say(f"Installing Chromium for the browser tests by apt-get ({BROWSER_VARIABLE}=none leaves it out)")
+    wanted = ["install", "-y", "-q", "--no-install-recommends", "chromium"]
+    reason = apt_get(prefix, wanted)
+    if reason is not None and apt_get(prefix, ["update", "-q"]) is None:
+        reason = apt_get(prefix, wanted)
+    if reason is not None:
+        say(f"Chromium was not installed, so the browser tests are left out: {reason}")
+
+
+def apt_prefix() -> Optional[List[str]]:
+    """What makes apt-get run as root without a question; None where nothing does."""
+    if os.geteuid() == 0:
+        return []
+    sudo = shutil.which("sudo")
+    if sudo is None:
+        return None
+    try:
+        asked = subprocess.run(
+            [sudo, "-n", "true"], stdin=subprocess.DEVNULL, capture_output=True, timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return [sudo, "-n"] if asked.returncode == 0 else None
+
+
+def apt_get(prefix: Sequence[str], arguments: Sequence[str]) -> Optional[str]:
+    """Run apt-get without questions; None when it went well, else the reason in a line."""
+    command = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *arguments]
+    with tempfile.TemporaryFile() as told:  # a pipe would be held open by what a stopped apt-get leaves
+        try:
+            status = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=told, stderr=told, timeout=APT_LIMIT_S
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return f"apt-get took longer than {APT_LIMIT_S} s"
+        except OSError as error:
+            return f"apt-get does not start: {error}"
+        told.seek(0)
+        text = told.read().decode("utf-8", errors="replace")
+    return None if status == 0 else last_line(text)
+
+
 # ------------------------------------------------------------------------------------------ commands
 
 
@@ -371,6 +434,7 @@ def main(arguments: Sequence[str]) -> int:
             return set_up(folder)
         if known.command == "demo":
             return run_in_environment(folder, ["-I", "-m", "interpositive", "demo", *rest])
+        install_browser()
         os.chdir(CHECKOUT)
         return run_in_environment(folder, ["-m", "pytest", "-rs", *rest])
     except KeyboardInterrupt:

@@ -18,7 +18,7 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     folder = tmp_path_factory.mktemp("user")
     monkeypatch.setenv("INTERPOSITIVE_STATE", str(folder / "state"))
     monkeypatch.setenv("INTERPOSITIVE_CONFIG", str(folder / "config"))
-    for name in ("OCIO", "INTERPOSITIVE_ENGINE", "INTERPOSITIVE_VENV"):
+    for name in ("OCIO", "INTERPOSITIVE_ENGINE", "INTERPOSITIVE_VENV", "INTERPOSITIVE_PROJECT"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -17,6 +17,12 @@
       TrainingError            training cannot start or go on
         NothingToLearnError      plate and keyframes are the same
         KeyframeError            keyframes that do not fit the plate
+      ProjectError             something is wrong with a project folder
+        CatalogueError           its catalogue of clips cannot be used
+          DamagedCatalogueError    not a catalogue, or no longer whole
+          NewerCatalogueError      written by a newer version
+        RightsError              a rights file that does not say clearly who may do what
+      GradeError               a CDL or LUT that cannot be read, or breaks its own rules
       OutputError              the result cannot be written
       FolderBusyError          another run holds the folder
       EngineError              the engine process, seen from a host
@@ -97,6 +103,30 @@ class NothingToLearnError(TrainingError):
 
 class KeyframeError(TrainingError):
     """Keyframes that do not fit the plate."""
+
+
+class ProjectError(InterpositiveError):
+    """Something is wrong with a project folder."""
+
+
+class CatalogueError(ProjectError):
+    """A project's catalogue of clips cannot be used."""
+
+
+class DamagedCatalogueError(CatalogueError):
+    """Not a catalogue, or no longer whole."""
+
+
+class NewerCatalogueError(CatalogueError):
+    """Written by a newer version."""
+
+
+class RightsError(ProjectError):
+    """A rights file that does not say clearly who may do what."""
+
+
+class GradeError(InterpositiveError):
+    """A CDL or LUT that cannot be read, or breaks its own rules."""
 
 
 class OutputError(InterpositiveError):

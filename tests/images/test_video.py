@@ -130,3 +130,48 @@ def test_a_truncated_movie_is_refused(tmp_path: Path) -> None:
 )
 def test_timecode_counts_as_smpte_does(start: str, later: int, rate: float, expected: int) -> None:
     assert smpte_timecode(start, later, rate) == (expected, 0)
+
+
+def _intra_movie(path: Path, frames: int = 12) -> None:
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("mjpeg", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for k in range(frames):
+            code = np.full((48, 64, 3), 10 + 15 * k, np.uint8)
+            frame = av.VideoFrame.from_ndarray(code, format="rgb24").reformat(format="yuvj420p")
+            frame.pts = k
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        for packet in stream.encode(None):
+            container.mux(packet)
+
+
+def test_an_intra_movie_is_opened_by_its_index_without_reading_its_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "intra.mov"
+    _intra_movie(path)
+    monkeypatch.setattr(Movie, "_index", lambda movie: ())
+    by_frames = Movie(path)
+    monkeypatch.undo()
+    by_index = Movie(path)
+    assert by_index._times == by_frames._times == by_index._indexed_times()
+    assert len(by_index) == 12 and by_index.lost_frames == 0
+    for frame in (12, 1, 7):
+        assert by_index.read(frame).main.pixels.mean() == pytest.approx((15 * frame - 5) / 255, abs=0.02)
+
+
+def test_a_truncated_intra_movie_holds_the_frames_before_the_cut(tmp_path: Path) -> None:
+    path = tmp_path / "intra.mov"
+    _intra_movie(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 2 // 3])
+    movie = Movie(path)
+    assert 0 < len(movie) < 12 and movie.lost_frames == 12 - len(movie)
+    assert movie.read(len(movie)).main.width == 64
+
+
+def test_tags_of_container_and_streams_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "intra.mov"
+    _intra_movie(path)
+    assert Movie(path).tags["major_brand"].strip() == "qt"

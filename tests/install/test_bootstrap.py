@@ -243,3 +243,87 @@ def test_bootstrap_imports_the_standard_library_and_nothing_else() -> None:
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+# ------------------------------------------------------------------------------------------ browser
+
+
+class Apt:
+    """Programs on a PATH of their own: an apt-get that behaves as told, and perhaps a sudo."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.calls = folder, folder / "calls"
+        monkeypatch.setenv("PATH", str(folder))
+        monkeypatch.delenv("INTERPOSITIVE_CHROMIUM", raising=False)
+        self.program("env", 'shift; exec "$@"')
+
+    def program(self, name: str, script: str) -> None:
+        path = self.folder / name
+        path.write_text(f'#!/bin/sh\necho "{name} $*" >> {self.calls}\n{script}\n')
+        path.chmod(0o755)
+
+    def called(self) -> list[str]:
+        lines = self.calls.read_text().splitlines() if self.calls.exists() else []
+        return [line for line in lines if not line.startswith("env ")]
+
+
+@pytest.fixture
+def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Apt:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("apt-get is of Linux")
+    return Apt(tmp_path, monkeypatch)
+
+
+def test_a_browser_that_is_there_is_left_alone(bootstrap: ModuleType, apt: Apt) -> None:
+    apt.program("apt-get", "exit 0")
+    apt.program("chromium", "exit 0")
+    bootstrap.install_browser()
+    assert apt.called() == []
+
+
+def test_no_browser_is_installed_where_it_is_not_wanted(
+    bootstrap: ModuleType, apt: Apt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apt.program("apt-get", "exit 0")
+    monkeypatch.setenv("INTERPOSITIVE_CHROMIUM", "none")
+    bootstrap.install_browser()
+    assert apt.called() == []
+
+
+def test_root_installs_the_browser_and_updates_the_lists_only_when_needed(
+    bootstrap: ModuleType, apt: Apt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    apt.program("apt-get", f'[ "$1" = update ] && : > {apt.folder}/lists; [ -e {apt.folder}/lists ]')
+    bootstrap.install_browser()
+    install = "apt-get install -y -q --no-install-recommends chromium"
+    assert apt.called() == [install, "apt-get update -q", install]
+
+
+def test_others_install_it_by_a_sudo_that_does_not_ask(
+    bootstrap: ModuleType, apt: Apt, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    apt.program("apt-get", "exit 0")
+    apt.program("true", "exit 0")
+    apt.program("sudo", "exit 1")
+    bootstrap.install_browser()
+    assert apt.called() == ["sudo -n true"] and "sudo apt install chromium" in capsys.readouterr().out
+    apt.program("sudo", 'shift; exec "$@"')
+    bootstrap.install_browser()
+    assert apt.called()[-1].startswith("apt-get install")
+
+
+def test_a_failed_installation_is_one_line_and_never_fatal(
+    bootstrap: ModuleType, apt: Apt, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    apt.program("apt-get", "echo 'E: Unable to locate package chromium' >&2; exit 100")
+    bootstrap.install_browser()
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "Chromium was not installed, so the browser tests are left out: E: Unable to locate package chromium"
+    )
+    monkeypatch.setattr(bootstrap, "APT_LIMIT_S", 0.3)
+    apt.program("apt-get", "/bin/sleep 30")
+    bootstrap.install_browser()
+    assert "longer than 0.3 s" in capsys.readouterr().out

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from interpositive.errors import Cancelled, TrainingError
-from interpositive.models.network import ShotNetwork
+from interpositive.models.network import ShotNetwork, ShotNetworkConfig
 from interpositive.training import closed_form, loop, optimiser
+from interpositive.training.backbone import Backbone
 from interpositive.training.checkpoint import CHECKPOINT_FILE, load_checkpoint
 from interpositive.training.footage import Footage
 from interpositive.training.loop import Quality, ShotTrainer, TrainedNetwork, TrainingPlan
@@ -350,3 +351,49 @@ def test_a_change_of_half_float_rounding_is_not_trained(tmp_path: Path) -> None:
     footage = footage_of(write_shot(tmp_path, rounded, (1001, 1004, 1007)))
     trained = train(footage, plan_of(tmp_path, 40))
     assert not trained.network.out.weight[:192].any()
+
+
+# ---- from a backbone
+
+
+def backbone_of(seed: int) -> Backbone:
+    torch.manual_seed(seed)
+    return Backbone.of(ShotNetwork(ShotNetworkConfig(width=SMALL.width, hidden=SMALL.hidden)))
+
+
+def test_a_training_begins_from_its_backbone_with_the_last_layer_fitted(
+    footage: Footage, tmp_path: Path
+) -> None:
+    backbone = backbone_of(7)
+    trained = train(
+        footage, plan_of(tmp_path / "a", 1, backbone=backbone)
+    ).network  # a step at almost no rate
+    for name, tensor in backbone.tensors.items():
+        assert torch.allclose(trained.state_dict()[name], tensor, atol=5e-3), name
+    plain = train(footage, plan_of(tmp_path / "b", 1)).network
+    fitted, closed = (psnr(footage, network, 1003, relit_unevenly(1003)) for network in (trained, plain))
+    assert fitted > closed + 0.5
+
+
+def test_a_good_start_that_does_not_fall_further_is_no_plateau(
+    footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optimiser, "MUON_RATE", 0.0)
+    monkeypatch.setattr(optimiser, "ADAM_RATE", 0.0)
+    monkeypatch.setattr(optimiser, "DETAIL_RATE", 0.0)
+    stuck, good = Recorder(), Recorder()
+    train(footage, plan_of(tmp_path / "a", 90), stuck)
+    train(footage, plan_of(tmp_path / "b", 90, backbone=backbone_of(7)), good)
+    assert any("the loss does not fall" in line for line in stuck.warnings)
+    assert not good.warnings
+
+
+def test_a_restart_leaves_the_backbone_behind(
+    footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = backbone_of(7)
+    diverges_once = iter(["diverged"])
+    monkeypatch.setattr(loop.LossWatch, "sees", lambda *_: next(diverges_once, "fine"))
+    trained = train(footage, plan_of(tmp_path, 3, backbone=backbone)).network
+    name = "first.weight"
+    assert not torch.allclose(trained.state_dict()[name], backbone.tensors[name], atol=0.1)

@@ -87,11 +87,10 @@ def adapted(
     direction = key_of(prior, plates, mattes, gain) if known is None else known
     if known is None:  # a key that is only guessed is often far off, and shape would be bent to fit it
         settings = replace(settings, rendering=0.0)
-    shot = _TurnedShot.of(prior, plates, mattes, gain, direction)
-    light = _LearntLight(shot.light)
+    lessons = ShotLessons(prior, plates, mattes, gain, direction)
     groups = [
         {"params": list(network.parameters()), "lr": settings.rate},
-        {"params": light.parameters(), "lr": settings.light_rate},
+        {"params": lessons.light_parameters(), "lr": settings.light_rate},
     ]
     optimiser = torch.optim.Adam(groups, betas=(0.9, 0.95))
     rates = [float(group["lr"]) for group in optimiser.param_groups]
@@ -99,10 +98,10 @@ def adapted(
     network.train()
     for step in range(steps):
         progress.report("adapting the prior", step, steps)
-        pace = _pace(step, steps, settings.warm_up)
+        pace = pace_at(step / steps, settings.warm_up)
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * pace
-        loss = _loss(network, light, shot.draw(random), settings)
+        loss = lessons.loss(network, random, settings)
         if not torch.isfinite(loss):
             raise TrainingError("Adapting the prior to this shot diverged. Run again with --adapt off.")
         optimiser.zero_grad()
@@ -110,6 +109,28 @@ def adapted(
         torch.nn.utils.clip_grad_norm_(network.parameters(), _GRADIENT_NORM)
         optimiser.step()
     return AdaptedPrior(network)
+
+
+class ShotLessons:
+    """What a network is asked on pairs of frames of one shot; `adapted` and project models learn from it.
+
+    `direction` (3,) is where the key comes from, measured or as the prior sees it.
+    """
+
+    def __init__(
+        self, prior: Prior, plates: FrameStore, mattes: FrameStore | None, gain: float, direction: Map
+    ) -> None:
+        self._shot = _TurnedShot.of(prior, plates, mattes, gain, direction)
+        self._light = _LearntLight(self._shot.light)
+
+    def light_parameters(self) -> list[torch.nn.Parameter]:
+        return list(self._light.parameters())
+
+    def loss(
+        self, network: PriorNetwork, random: np.random.Generator, settings: AdaptationSettings
+    ) -> Tensor:
+        """Of one pair, drawn by `random`."""
+        return _loss(network, self._light, self._shot.draw(random), settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,12 +303,11 @@ def _cropped(output: PriorOutput, height: int, width: int) -> PriorOutput:
     return PriorOutput(*planes, output.light)  # type: ignore[call-arg]
 
 
-def _pace(step: int, steps: int, warm_up: float) -> float:
-    """Up in a line, down in a cosine."""
-    if step < warm_up * steps:
-        return (step + 1) / (warm_up * steps + 1)
-    share = (step - warm_up * steps) / max((1 - warm_up) * steps, 1)
-    return 0.5 * (1 + float(np.cos(np.pi * share)))
+def pace_at(share: float, warm_up: float) -> float:
+    """Factor of the learning rate at a share of the steps: up in a line, down in a cosine."""
+    if share < warm_up:
+        return (share + 1e-2) / (warm_up + 1e-2)
+    return 0.5 * (1 + float(np.cos(np.pi * (share - warm_up) / (1 - warm_up))))
 
 
 def _chosen(count: int) -> list[int]:

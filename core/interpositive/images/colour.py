@@ -104,6 +104,14 @@ def space_name(text: str) -> str:
     )
 
 
+def is_scene_linear(name: str) -> bool:
+    """Whether a space of the config is scene-linear, or holds data. Raises ColourSpaceError."""
+    loaded = config()
+    space = loaded.getColorSpace(space_name(name))
+    is_linear = space.isData() or space.getEncoding() == "scene-linear"
+    return is_linear or bool(loaded.isColorSpaceLinear(space.getName(), ocio.REFERENCE_SPACE_SCENE))
+
+
 def plate_colour(image_file: ImageFile, declared: str | None = None) -> PlateColour:
     """The colour of a plate: what the artist declared, else what the file says, else as EXR and HDR define
     it.
@@ -195,7 +203,13 @@ def primaries(colour: PlateColour) -> tuple[float, ...]:
     else Rec.709's."""
     if colour.working_space == AS_IN_FILE and colour.chromaticities is not None:
         return tuple(colour.chromaticities)
-    name = space_name(picture_space(colour))
+    return primaries_of(picture_space(colour))
+
+
+def primaries_of(space: str) -> tuple[float, ...]:
+    """CIE xy of red, green, blue and white of a scene-linear space of the config; Rec.709's where it is none
+    of those that are known."""
+    name = space_name(space)
     for key, known in _CHROMATICITIES.items():
         if _is_known(key) and space_name(key) == name:
             return known
@@ -221,12 +235,9 @@ def tag_working(image: Image, colour: PlateColour) -> Image:
 def _colour(
     name: str, source: Literal["declared", "metadata"], chromaticities: tuple[float, ...] | None
 ) -> PlateColour:
-    loaded = config()
-    space = loaded.getColorSpace(name)
-    is_linear = space.isData() or space.getEncoding() == "scene-linear"
-    if is_linear or loaded.isColorSpaceLinear(name, ocio.REFERENCE_SPACE_SCENE):
+    if is_scene_linear(name):
         return PlateColour(name, name, True, source, chromaticities)
-    if not loaded.hasRole(ocio.ROLE_SCENE_LINEAR):
+    if not config().hasRole(ocio.ROLE_SCENE_LINEAR):
         raise ColourSpaceError(
             "The config $OCIO has no scene_linear role. Use a config that has one, or unset $OCIO."
         )

@@ -25,6 +25,7 @@ def contact_sheet(
     titles: Sequence[str],
     legend: str = "",
     picture_width_px: int = 320,
+    label_px: int = _LABEL_PX,
 ) -> None:
     """Write a PNG of rows (label, pictures), one column a title, the legend below.
 
@@ -40,18 +41,18 @@ def contact_sheet(
     step_x, step_y = cell_w + _GAP_PX, cell_h + _GAP_PX
     bottom = _TITLE_PX + len(rows) * step_y
     sheet = np.full(
-        (bottom + (_TITLE_PX if legend else 0), _LABEL_PX + len(titles) * step_x, 3), _BACKGROUND, np.float32
+        (bottom + (_TITLE_PX if legend else 0), label_px + len(titles) * step_x, 3), _BACKGROUND, np.float32
     )
     for column, title in enumerate(titles):
-        _text(sheet, title, _LABEL_PX + column * step_x, _TITLE_PX - 10)
+        _text(sheet, title, label_px + column * step_x, _TITLE_PX - 10)
     for k, (label, pictures) in enumerate(rows):
         top = _TITLE_PX + k * step_y
         _text(sheet, label, _GAP_PX, top + cell_h // 2 + 5)
         for column, picture in enumerate(pictures):
-            left = _LABEL_PX + column * step_x
+            left = label_px + column * step_x
             sheet[top : top + cell_h, left : left + cell_w] = _fitted(picture, cell_w, cell_h)
     if legend:
-        _text(sheet, legend, _LABEL_PX, bottom + _TITLE_PX - 12)
+        _text(sheet, legend, label_px, bottom + _TITLE_PX - 12)
     write_png(path, sheet)
 
 

@@ -129,7 +129,7 @@ def find_sequence(text: str | Path, frames: FrameRange | None = None) -> PlateSe
     Raises MissingFramesError (nothing there), PlateError (several sequences in a folder), FrameRangeError.
     """
     path = Path(text).expanduser()
-    if SequencePath.has_placeholder(path):
+    if SequencePath.has_placeholder(path) and not path.is_file():
         return _numbered(SequencePath.parse(path), frames)
     if path.is_dir():
         return _in_folder(path, frames)

@@ -57,7 +57,7 @@ class Movie:
         try:
             self._container = av.open(str(path))
             self._stream = self._container.streams.video[0]
-            self._times = sorted(
+            self._times = self._indexed_times() or sorted(
                 packet.pts
                 for packet in self._container.demux(self._stream)
                 if packet.pts is not None and not packet.is_discard
@@ -72,6 +72,40 @@ class Movie:
 
     def __len__(self) -> int:
         return len(self._times)
+
+    @property
+    def lost_frames(self) -> int:
+        """How many frames the file's index announces beyond its end: it is truncated."""
+        size = self.path.stat().st_size
+        return sum(entry.pos + entry.size > size for entry in self._index())
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What the file says of itself: the tags of its container, then those of its streams."""
+        merged: dict[str, str] = {}
+        for holder in (self._stream, *self._container.streams, self._container):
+            for key, value in holder.metadata.items():
+                merged.setdefault(str(key), str(value))
+        return merged
+
+    def _index(self) -> Any:
+        """The index entries of the pictures; none where the container has no index, or before PyAV 16."""
+        return getattr(self._stream, "index_entries", None) or ()
+
+    def _indexed_times(self) -> list[int]:
+        """Presentation times by the file's index, or none where it has no complete one.
+
+        For codecs whose every frame stands alone, where they are the decoding times that an index holds. Such
+        files are large, and finding the times in the frames themselves would read all of it.
+        """
+        if not self._stream.codec_context.codec.intra_only:
+            return []
+        entries = self._index()
+        if len(entries) != self._stream.frames:
+            return []
+        size = self.path.stat().st_size
+        held = (entry for entry in entries if entry.pos + entry.size <= size and not entry.is_discard)
+        return sorted(entry.timestamp for entry in held)
 
     def read(self, frame: int) -> ImageFile:
         """R'G'B' (and A) code values, about 0..1, (H, W, 3 or 4) float32. Frames count from FIRST_FRAME."""

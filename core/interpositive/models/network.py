@@ -148,8 +148,7 @@ class ShotNetwork(nn.Module):
     def raw(self, plate: Tensor, origin: Tensor, extent: Tensor) -> tuple[Tensor, Tensor | None]:
         """What training looks at: heads (N, C_out, H, W) - gains, matte logits, data - and region logits."""
         shaped = self.shape(plate[:, :3])  # (N, 3, H, W)
-        features = self._features(plate, shaped, origin, extent)  # (N, width, H/8, W/8)
-        hidden = F.relu(self.head(features) + _cells(self.head_pixels, shaped))
+        hidden = self._hidden(plate, shaped, origin, extent)
         heads = F.pixel_shuffle(self.out(hidden) + _cells(self.detail, shaped), CELL_PX)  # (N, heads, H, W)
         region = heads[:, -1:] if self.config.has_region else None
         heads = heads[:, : self.config.outputs]
@@ -214,6 +213,14 @@ class ShotNetwork(nn.Module):
     def cell_features(self, plate: Tensor, origin: Tensor, extent: Tensor) -> Tensor:
         """(N, width, H/8, W/8): what the network knows of each cell; `suggest-keyframes` compares these."""
         return self._features(plate, self.shape(plate[:, :3]), origin, extent)
+
+    def hidden(self, plate: Tensor, origin: Tensor, extent: Tensor) -> Tensor:
+        """(N, hidden, H/8, W/8): what the last layer turns into the heads of a cell."""
+        return self._hidden(plate, self.shape(plate[:, :3]), origin, extent)
+
+    def _hidden(self, plate: Tensor, shaped: Tensor, origin: Tensor, extent: Tensor) -> Tensor:
+        features = self._features(plate, shaped, origin, extent)  # (N, width, H/8, W/8)
+        return F.relu(self.head(features) + _cells(self.head_pixels, shaped))
 
     def _features(self, plate: Tensor, shaped: Tensor, origin: Tensor, extent: Tensor) -> Tensor:
         features = _cells(self.stem, shaped) + self.stem_place(self._places(plate, origin, extent))

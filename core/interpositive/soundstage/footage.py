@@ -27,7 +27,7 @@ from .sample_shot import FIRST_FRAME, FRAMES_PER_SECOND, SampleSettings, render_
 SHOT_FILE = "shot.json"
 SCHEMA = "interpositive.sample_shot"
 SCENE_VERSION = 1  # raise it whenever the picture changes
-_AP1_CHROMATICITIES = (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767)  # ACES S-2014-004
+AP1_CHROMATICITIES = (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767)  # ACES S-2014-004
 _FIRST_HOUR = 1
 _F_NUMBER = 4.0
 _CANCEL_INTERVAL_S = 0.2
@@ -105,13 +105,17 @@ def write_frame(footage: Footage, frame: int) -> None:
 
 
 def timecode(frame: int) -> tuple[int, int]:
-    """SMPTE ST 12-1 timecode of a frame as OpenEXR packs it: binary-coded hours, minutes, seconds, frames;
-    no flags."""
-    seconds, rest = divmod(frame - FIRST_FRAME, FRAMES_PER_SECOND)
-    minutes, seconds = divmod(seconds, 60)
-    fields = (_FIRST_HOUR, minutes, seconds, rest)
+    """Timecode of a frame of the shot, see `packed_timecode`."""
+    return packed_timecode(frame - FIRST_FRAME, _FIRST_HOUR)
+
+
+def packed_timecode(frames: int, hours: int, minutes: int = 0) -> tuple[int, int]:
+    """SMPTE ST 12-1 timecode as OpenEXR packs it, `frames` after that hour and minute: binary-coded hours,
+    minutes, seconds, frames; no flags."""
+    seconds, rest = divmod(frames, FRAMES_PER_SECOND)
+    more, seconds = divmod(seconds, 60)
     packed = 0
-    for value in fields:
+    for value in (hours, minutes + more, seconds, rest):
         packed = (packed << 8) | ((value // 10) << 4) | value % 10
     return packed, 0
 
@@ -120,7 +124,7 @@ def _attributes(camera: Camera, frame: int) -> tuple[dict[str, Any], dict[str, s
     """Metadata and its OpenImageIO types, as a camera would have written them."""
     distance = float(np.linalg.norm(np.subtract(camera.target, camera.position))) * _METRES_PER_UNIT
     attributes: dict[str, Any] = {
-        "chromaticities": _AP1_CHROMATICITIES,
+        "chromaticities": AP1_CHROMATICITIES,
         "smpte:TimeCode": timecode(frame),
         "FramesPerSecond": (FRAMES_PER_SECOND, 1),
         "worldtocamera": camera.world_to_camera(),

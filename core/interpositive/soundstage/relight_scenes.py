@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from .camera import Camera
 from .materials import Finish, Material
-from .render import SAMPLES_PER_SIDE, Stage, cast, light_samples, occlusion, visible
+from .render import SAMPLES_PER_SIDE, Stage, cast, light_samples, occlusion, surface_at, visible
 from .shading import Colour, Light, Surface, environment
-from .shapes import Array, Bundle, Shape, Solid, dot, normalise, rotation_xyz
+from .shapes import Array, Blob, Bundle, Shape, Solid, dot, normalise, rotation_xyz
 from .textures import checker, noise, stripes
 
 # Seeds from which settings may be chosen, and those that only give the final figure.
@@ -210,22 +210,8 @@ def _key(camera: Camera, direction: Array, name: str, rng: np.random.Generator) 
 
 
 def _surface(place: _Set, origin: Array, direction: Array, distance: Array, hit: np.ndarray) -> Surface:
-    position = origin + direction * distance
-    normal = np.zeros_like(position)
-    normal[1, hit == 0] = 1
-    normal[2, hit == 1] = 1
-    albedo, roughness, coat = np.empty_like(position), np.empty_like(distance), np.empty_like(distance)
-    footprint = distance * np.float32(place.camera.pixel_angle / SAMPLES_PER_SIDE * 1.5)
-    for index in np.unique(hit):
-        where = np.flatnonzero(hit == index)
-        local = position[:, where]
-        if index >= 2:
-            local = place.stage.solids[index - 2].to_local(local)
-            normal[:, where] = place.stage.solids[index - 2].normal(local)
-        slant = np.maximum(np.abs(dot(normal[:, where], direction[:, where])), 0.12)
-        finish = place.finishes[index](local, footprint[where] / slant)
-        albedo[:, where], roughness[where], coat[where] = finish.albedo, finish.roughness, finish.coat
-    return Surface(position, normal, -direction, albedo, roughness, coat)
+    sample_angle = place.camera.pixel_angle / SAMPLES_PER_SIDE
+    return surface_at(place.stage.solids, place.finishes, origin, direction, distance, hit, sample_angle)
 
 
 def _ambient(place: _Set, surface: Surface) -> Array:
@@ -298,39 +284,6 @@ def _smoothed(planes: Array, normals: Array, depth: Array) -> Array:
 
 
 # ---------------------------------------------------------------------------------------------- building
-
-
-@dataclass(frozen=True)
-class Blob(Shape):
-    """An organic form: balls (x, y, z, radius) that flow into each other, with folds on them.
-
-    Smooth union: I. Quilez, "smooth minimum", exponential form. `folds` is (height, waves a unit).
-    """
-
-    balls: tuple[tuple[float, float, float, float], ...] = ()
-    folds: tuple[float, float] = (0.0, 1.0)
-
-    @property
-    def half_extent(self) -> tuple[float, float, float]:
-        """Half size of a box around the form."""
-        reach = np.max([np.abs(b[:3]) + b[3] for b in np.asarray(self.balls)], axis=0) + 0.12 + self.folds[0]
-        return (float(reach[0]), float(reach[1]), float(reach[2]))
-
-    def distance(self, points: Array) -> Array:
-        """Signed distance (N,), a little short on purpose: folds make the field steeper than one."""
-        sharpness = np.float32(14)
-        total = np.zeros(points.shape[1], np.float32)
-        for x, y, z, radius in self.balls:
-            offset = points - np.array([[x], [y], [z]], np.float32)
-            length = np.sqrt(dot(offset, offset)) - np.float32(radius)
-            total += np.exp(-sharpness * np.minimum(length, 4))
-        smooth = -np.log(np.maximum(total, 1e-30)) / sharpness
-        height, waves = self.folds
-        if height == 0:
-            return np.asarray(smooth, np.float32)
-        x, y, z = points * np.float32(waves)
-        wave = np.sin(x + 1.3 * np.sin(y)) * np.sin(y + 1.1 * np.sin(z)) * np.sin(z + 1.2 * np.sin(x))
-        return np.asarray((smooth - np.float32(height) * wave) * np.float32(0.65), np.float32)
 
 
 def _build(seed: int, framing: Framing, size: tuple[int, int], phase: float) -> _Set:

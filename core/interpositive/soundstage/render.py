@@ -7,12 +7,13 @@ float32, unclamped.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .camera import Camera
-from .materials import EMISSION, MATERIALS, Finish
+from .materials import EMISSION, MATERIALS, Finish, Material
 from .shading import Colour, Light, Surface, environment, reflectance, schlick
 from .shapes import Array, Bundle, Solid, dot, normalise
 
@@ -145,18 +146,22 @@ def light_samples(
     stratum: Array,
     rng: np.random.Generator,
     shadows: bool = True,
+    area_rays: int = 2,
 ) -> Array:
-    """Radiance (3, N) reflected from one light; an area light gets two rays in the strata of this sample."""
+    """Radiance (3, N) reflected from one light.
+
+    An area light gets `area_rays`, one or two, in the strata of this sample.
+    """
     count = surface.coat.size
     total = np.zeros((3, count), np.float32)
-    rays = 2 if light.side > 0 and shadows else 1
+    rays = area_rays if light.side > 0 and shadows else 1
     start = surface.position + surface.normal * np.float32(_SHADOW_OFFSET)
     bundle = Bundle.towards(start, np.asarray(light.position, np.float32), light.side)
     for k in range(rays):
         u = v = np.full(count, 0.5, np.float32)
-        if rays == 2:  # eight strata over the four samples of a pixel: 4 columns by 2 rows
+        if light.side > 0 and shadows:  # strata over the four samples of a pixel: 2 or 4 columns by 2 rows
             jitter = rng.random((2, count), dtype=np.float32)
-            u = (2 * k + stratum[0] + jitter[0]) / 4
+            u = (rays * k + stratum[0] + jitter[0]) / (2 * rays)
             v = (stratum[1] + jitter[1]) / 2
         direction, distance, scale = light.sample(surface.position, u, v)
         scale[dot(direction, surface.normal) <= 0] = 0
@@ -172,9 +177,19 @@ def light_samples(
     return total * (np.asarray(light.colour, np.float32) / rays)[:, None]
 
 
-def _surface(
-    stage: Stage, origin: Array, direction: Array, distance: Array, hit: np.ndarray, sample_angle: float
+def surface_at(
+    solids: Sequence[Solid],
+    finishes: Sequence[Material],
+    origin: Array,
+    direction: Array,
+    distance: Array,
+    hit: np.ndarray,
+    sample_angle: float,
 ) -> Surface:
+    """What rays (3, N) have met at `distance` (N,); `finishes` are those of floor, wall and solids.
+
+    `sample_angle` is the angle in radians that a ray stands for.
+    """
     position = origin + direction * distance
     normal = np.zeros_like(position)
     normal[1, hit == 0] = 1
@@ -184,14 +199,21 @@ def _surface(
     for index in np.unique(hit):
         where = np.flatnonzero(hit == index)
         local = position[:, where]
-        name = ("planks", "bricks")[index] if index < 2 else stage.solids[index - 2].material
         if index >= 2:
-            local = stage.solids[index - 2].to_local(local)
-            normal[:, where] = stage.solids[index - 2].normal(local)
+            local = solids[index - 2].to_local(local)
+            normal[:, where] = solids[index - 2].normal(local)
         slant = np.maximum(np.abs(dot(normal[:, where], direction[:, where])), 0.12)
-        finish: Finish = MATERIALS[name](local, footprint[where] / slant)
+        finish: Finish = finishes[index](local, footprint[where] / slant)
         albedo[:, where], roughness[where], coat[where] = finish.albedo, finish.roughness, finish.coat
     return Surface(position, normal, -direction, albedo, roughness, coat)
+
+
+def _surface(
+    stage: Stage, origin: Array, direction: Array, distance: Array, hit: np.ndarray, sample_angle: float
+) -> Surface:
+    names = ("planks", "bricks", *(solid.material for solid in stage.solids))
+    finishes = [MATERIALS[name] for name in names]
+    return surface_at(stage.solids, finishes, origin, direction, distance, hit, sample_angle)
 
 
 def _light(

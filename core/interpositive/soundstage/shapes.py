@@ -76,6 +76,39 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class Blob(Shape):
+    """An organic form: balls (x, y, z, radius) that flow into each other, with folds on them.
+
+    Smooth union: I. Quilez, "smooth minimum", exponential form. `folds` is (height, waves a unit).
+    """
+
+    balls: tuple[tuple[float, float, float, float], ...] = ()
+    folds: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def half_extent(self) -> tuple[float, float, float]:
+        """Half size of a box around the form."""
+        reach = np.max([np.abs(b[:3]) + b[3] for b in np.asarray(self.balls)], axis=0) + 0.12 + self.folds[0]
+        return (float(reach[0]), float(reach[1]), float(reach[2]))
+
+    def distance(self, points: Array) -> Array:
+        """Signed distance (N,), a little short on purpose: folds make the field steeper than one."""
+        sharpness = np.float32(14)
+        total = np.zeros(points.shape[1], np.float32)
+        for x, y, z, radius in np.asarray(self.balls, np.float32):
+            dx, dy, dz = points[0] - x, points[1] - y, points[2] - z
+            length = np.sqrt(dx * dx + dy * dy + dz * dz) - radius
+            total += np.exp(-sharpness * np.minimum(length, 4))
+        smooth = -np.log(np.maximum(total, 1e-30)) / sharpness
+        height, waves = self.folds
+        if height == 0:
+            return np.asarray(smooth, np.float32)
+        x, y, z = points * np.float32(waves)
+        wave = np.sin(x + 1.3 * np.sin(y)) * np.sin(y + 1.1 * np.sin(z)) * np.sin(z + 1.2 * np.sin(x))
+        return np.asarray((smooth - np.float32(height) * wave) * np.float32(0.65), np.float32)
+
+
+@dataclass(frozen=True)
 class Solid:
     """A shape placed on the stage: `rotation` (3, 3) turns local into stage axes, then `position` is
     added."""

@@ -49,6 +49,12 @@ TOOLS: Mapping[str, Tool] = {
         "interpositive.tools.analyse", "Find a plate's normals, depth, albedo, shading and light."
     ),
     "apply": Tool("interpositive.tools.apply", "Apply a shot model to a plate: EXR in, EXR out."),
+    "bench match": Tool(
+        "interpositive.tools.bench_match", "Measure matched and recovered grades against known ones."
+    ),
+    "bench project": Tool(
+        "interpositive.tools.bench_project", "Measure the catalogue, ingest and the project model."
+    ),
     "bench relight": Tool(
         "interpositive.tools.bench_relight", "Measure analysis and relighting on objects and exact scenes."
     ),
@@ -64,10 +70,31 @@ TOOLS: Mapping[str, Tool] = {
     "doctor": Tool(
         "interpositive.tools.doctor", "Say what works on this machine, and what to do about the rest."
     ),
+    "ingest": Tool(
+        "interpositive.tools.ingest", "Take dailies into a project: clips, facts, checksums, measures."
+    ),
+    "match": Tool(
+        "interpositive.tools.match", "Find the CDL that brings shots to a hero, or a plate to its grade."
+    ),
     "prior render": Tool(
         "interpositive.tools.prior_render", "Render the scenes that the base prior learns from."
     ),
     "prior train": Tool("interpositive.tools.prior_train", "Train a base prior on rendered scenes."),
+    "project create": Tool(
+        "interpositive.tools.project_create", "Make the folder of a new production and its catalogue."
+    ),
+    "project report": Tool(
+        "interpositive.tools.project_report", "Say which shots fall out of line with their scene: a page."
+    ),
+    "project search": Tool(
+        "interpositive.tools.project_search", "Find clips by their data, by look, or by a picture."
+    ),
+    "project status": Tool(
+        "interpositive.tools.project_status", "Say what is in a project and what may be trained on."
+    ),
+    "project train": Tool(
+        "interpositive.tools.project_train", "Train the production's own model on what its rights permit."
+    ),
     "relight": Tool("interpositive.tools.relight", "Light a plate again: passes and artist lights, EXR out."),
     "suggest-keyframes": Tool(
         "interpositive.tools.suggest_keyframes", "Say which frames of a shot to change by hand."

@@ -125,10 +125,17 @@ class Params(BaseModel):
         description="Of the written EXR.",
         json_schema_extra={"advanced": True},
     )
+    project: str | None = Field(
+        default=None,
+        title="Project",
+        description="Folder of the project whose fine-tuned prior is used, if it has one; without it, "
+        "$INTERPOSITIVE_PROJECT, or the one around this folder, if any.",
+        json_schema_extra={"unit": "FOLDER"},
+    )
     prior: str | None = Field(
         default=None,
         title="Prior",
-        description="Folder of another prior than the shipped one.",
+        description="Folder of another prior than the shipped one, or the project's.",
         json_schema_extra={"advanced": True, "unit": "path"},
     )
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(
@@ -200,7 +207,7 @@ class _Job:
 
         manifest = self.prior.manifest
         ignored = {"plate", "out", "overwrite", "contact_sheet", "threads", "memory_gb", "frames", "prior"}
-        ignored |= {"device"}
+        ignored |= {"device", "project"}
         settings = settings_text(
             shot=self.frames.digest(),
             **{k: v for k, v in self.params.model_dump().items() if k not in ignored},
@@ -259,10 +266,23 @@ def _plan_job(params: Params, progress: Progress) -> _Job:
         progress,
     )
     refuse_overwriting(out, frames.plate, params.out, "plate")
-    prior = load_prior(
-        Path(params.prior).expanduser() if params.prior else None, params.threads, params.device
-    )
+    prior = load_prior(_prior_folder(params, progress), params.threads, params.device)
     return _Job(frames, prior, _adapt_steps(params.adapt), out, params)
+
+
+def _prior_folder(params: Params, progress: Progress) -> Path | None:
+    """The prior that was asked for, the project's, or None for the shipped one. Raises ModelError."""
+    if params.prior is not None:
+        return Path(params.prior).expanduser()
+    from ..project.model import load_project_model
+    from ..project.project_folder import optional_project
+
+    project = optional_project(params.project)
+    model = load_project_model(project) if project is not None else None
+    if project is None or model is None or model.prior_folder is None:
+        return None
+    progress.log(f"Using the prior of '{project.title}'.")
+    return model.prior_folder
 
 
 def _adapt_steps(text: str) -> int:

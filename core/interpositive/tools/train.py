@@ -21,6 +21,7 @@ from .footage_options import Plate
 if TYPE_CHECKING:
     from ..models.manifest import Manifest
     from ..models.network import ShotNetwork
+    from ..project.model import ProjectModel
     from ..training.footage import Footage, Layer
     from ..training.loop import TrainedNetwork, TrainingPlan
     from ..training.processes import Processes
@@ -82,6 +83,19 @@ class Params(BaseModel):
         default="auto",
         title="Precision",
         description="Of the network while training; auto is bfloat16 on CUDA and float32 elsewhere.",
+        json_schema_extra={"advanced": True},
+    )
+    project: str | None = Field(
+        default=None,
+        title="Project",
+        description="Folder of the project whose model training begins from; without it, "
+        "$INTERPOSITIVE_PROJECT, or the one around this folder, if any.",
+        json_schema_extra={"unit": "FOLDER"},
+    )
+    start: Literal["project", "base"] = Field(
+        default="project",
+        title="Start",
+        description="Begin from the project's model where there is one, or from base as without a project.",
         json_schema_extra={"advanced": True},
     )
     input_space: str | None = Field(
@@ -158,7 +172,7 @@ def run(params: Params, progress: Progress) -> Result:
 
     keep_freed_memory()
     clock = WorkClock()
-    device = _training_device(params.device)
+    device = training_device(params.device)
     folder = Path(params.out).expanduser()
     with join_processes(device) as processes:
         if not processes.is_first:
@@ -189,7 +203,8 @@ def _train(
         params.output_layers,
         progress,
     )
-    plan = _plan(params, footage, folder, device)
+    ancestor = _project_model(params, progress)
+    plan = _plan(params, footage, folder, device, ancestor)
     finished = _finished(folder, plan, progress) if processes.is_first else None
     (is_finished,) = processes.from_first(float(finished is not None))
     if not processes.is_first:
@@ -202,10 +217,36 @@ def _train(
         remove_unfinished(place)
     _say_what(footage, plan, progress)
     trained = ShotTrainer(footage, plan, clock, progress, processes, _Showing(footage, folder)).run()
-    return _keep(params, footage, plan, trained, folder, clock, progress)
+    return _keep(params, footage, plan, trained, folder, clock, ancestor, progress)
 
 
-def _training_device(asked: str) -> str:
+def _project_model(params: Params, progress: Progress) -> ProjectModel | None:
+    """The model that training begins from. Raises ModelError for a project's model that cannot be used."""
+    if params.start == "base":
+        return None
+    from ..project.model import load_project_model
+    from ..project.project_folder import optional_project
+    from ..training.loop import QUALITIES
+
+    project = optional_project(params.project)
+    model = load_project_model(project) if project is not None else None
+    if project is None or model is None:
+        if params.project is not None:
+            progress.log(
+                f"{params.project} has no model yet (interpositive project train); starting from base."
+            )
+        return None
+    quality = QUALITIES[params.quality]
+    if not model.backbone().fits(quality.width, quality.hidden):
+        progress.log(
+            f"The project's model has another size than --quality {params.quality}; starting from base."
+        )
+        return None
+    progress.log(f"Starting from the model of '{project.title}'.")
+    return model
+
+
+def training_device(asked: str) -> str:
     """Raises `UsageError` for a device that torch does not have here."""
     import torch
 
@@ -220,7 +261,9 @@ def _training_device(asked: str) -> str:
     return asked
 
 
-def _plan(params: Params, footage: Footage, folder: Path, device: str) -> TrainingPlan:
+def _plan(
+    params: Params, footage: Footage, folder: Path, device: str, ancestor: ProjectModel | None
+) -> TrainingPlan:
     from ..models.model_folder import CHECKPOINT_FOLDER, LOG_FILE
     from ..training.loop import QUALITIES, TrainingPlan
     from ..training.schedule import Length
@@ -238,7 +281,8 @@ def _plan(params: Params, footage: Footage, folder: Path, device: str) -> Traini
         precision = "bfloat16" if device == "cuda" else "float32"
     holdout = _holdout(params.holdout, [keyframe.frame for keyframe in footage.keyframes])
     settings = {
-        **params.model_dump(exclude={"out", "plate", "keyframes"}),
+        **params.model_dump(exclude={"out", "plate", "keyframes", "project", "start"}),
+        "backbone": ancestor.backbone_sha256 if ancestor is not None else None,
         "device": device,
         "frames": list(footage.plate.frames),
         "pairs": [(k.frame, k.plate_sha256, k.keyframe_sha256) for k in footage.keyframes],
@@ -254,6 +298,7 @@ def _plan(params: Params, footage: Footage, folder: Path, device: str) -> Traini
         fingerprint,
         folder / CHECKPOINT_FOLDER,
         folder / LOG_FILE,
+        ancestor.backbone() if ancestor is not None else None,
     )
 
 
@@ -367,6 +412,7 @@ def _keep(
     trained: TrainedNetwork,
     folder: Path,
     clock: WorkClock,
+    ancestor: ProjectModel | None,
     progress: Progress,
 ) -> Result:
     """Write the model folder, whole, and forget the checkpoint."""
@@ -378,6 +424,8 @@ def _keep(
 
     progress.report("writing the model", 0, 1)
     manifest = _manifest(params, footage, plan, trained, folder, clock)
+    if ancestor is not None:
+        manifest = manifest.model_copy(update={"lineage": ancestor.lineage()})
     weights = {name: tensor.contiguous() for name, tensor in trained.network.state_dict().items()}
     _Showing(footage, folder)(trained.network)
     trained.log.plot(folder / LOSS_PLOT_FILE)

@@ -32,6 +32,10 @@ class Attempt:
         slower = 0.5 ** (self.number - 1)
         drift = list(self.drift.parameters()) if self.drift is not None else []
         self.optimiser = ShotOptimiser(self.network, drift, slower)
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin the running mean anew from the network's weights as they are."""
         self.averaged = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
 
     def weights(self) -> list[Tensor]:

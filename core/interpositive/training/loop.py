@@ -19,6 +19,7 @@ from ..errors import Cancelled, TrainingError
 from ..models.network import ShotNetwork, ShotNetworkConfig
 from ..progress import Progress
 from .attempt import Attempt
+from .backbone import Backbone, fit_last_layer
 from .checkpoint import CHECKPOINT_FILE, TrainingState, load_checkpoint, save_checkpoint
 from .closed_form import GlobalChange, fit_global_change
 from .crops import CropSampler, Picture
@@ -56,8 +57,8 @@ class Quality:
 
 
 QUALITIES: dict[str, Quality] = {
-    "draft": Quality(steps=250, width=32, hidden=96, carried_share=0.0),
-    "standard": Quality(steps=1500, width=32, hidden=96, carried_share=0.15),
+    "draft": Quality(steps=250, width=32, hidden=64, carried_share=0.0),
+    "standard": Quality(steps=1500, width=32, hidden=64, carried_share=0.15),
     "fine": Quality(steps=5000, width=48, hidden=128, carried_share=0.15),
 }
 
@@ -66,7 +67,8 @@ QUALITIES: dict[str, Quality] = {
 class TrainingPlan:
     """What the artist asked for. `holdout` is a frame number, or None to train on all from the start.
 
-    `fingerprint` says what footage and settings this is a training of; only the same resumes.
+    `fingerprint` says what footage and settings this is a training of; only the same resumes. With a
+    `backbone` the first attempt begins from it; one that has to start again begins from new weights.
     """
 
     quality: Quality
@@ -78,6 +80,7 @@ class TrainingPlan:
     fingerprint: str
     checkpoint_folder: Path
     log_path: Path
+    backbone: Backbone | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +109,7 @@ class ShotTrainer:
         self._progress, self._processes, self._show = progress, processes, show
         self._change = fit_global_change(footage, plan.seed) if footage.changes_rgb else None
         self._attempt = self._new_attempt(1, 0.0, 0)
+        # Crops are drawn where the closed form is wrong, so these come before the backbone does.
         self._keyframes = keyframe_pictures(footage, self._attempt.network)
         self._carried = self._carry_labels()
         frames = [keyframe.frame for keyframe in footage.keyframes]
@@ -113,6 +117,8 @@ class ShotTrainer:
         self._learns_rgb = footage.changes_rgb and any(
             _start_share(self._attempt.network, picture) > _SOLVED for picture in self._keyframes
         )
+        if plan.backbone is not None:
+            self._begin_from(plan.backbone)
         self._losses, self._holdouts = LossWatch(), HoldoutWatch()
         self._measured: dict[str, float] = {}
         self._restart_asked = False
@@ -172,6 +178,19 @@ class ShotTrainer:
         device = self._plan.device
         network.to(device)
         return Attempt(network, drift.to(device) if drift else None, Schedule(start), number, step, step)
+
+    def _begin_from(self, backbone: Backbone) -> None:
+        """Put the backbone in, and fit the last layer to the keyframes that training sees first."""
+        network = self._attempt.network
+        backbone.put_into(network)
+        if self._learns_rgb:
+            on_cpu = ShotNetwork(network.config)
+            on_cpu.load_state_dict({name: tensor.cpu() for name, tensor in network.state_dict().items()})
+            fit_last_layer(
+                on_cpu, [p for p in self._keyframes if p is not self._holdout], self._footage.extent
+            )
+            network.load_state_dict(on_cpu.state_dict())
+        self._attempt.forget()
 
     def _normalise_extra_inputs(self, network: ShotNetwork) -> None:
         extra = torch.cat([torch.from_numpy(k.plate[..., 3:]).flatten(0, 1) for k in self._footage.keyframes])
@@ -268,7 +287,9 @@ class ShotTrainer:
                 f"Training diverged at step {attempt.step}, in attempt {attempt.number} of {_MOST_ATTEMPTS}. "
                 "Look for extreme values in plate and keyframes, or pass another --seed."
             )
-        is_stuck = verdict == "plateau" and self._learns_rgb and attempt.number < _MOST_ATTEMPTS
+        # What begins from a backbone is good from the start, and need not fall far.
+        can_fall = self._learns_rgb and (self._plan.backbone is None or attempt.number > 1)
+        is_stuck = verdict == "plateau" and can_fall and attempt.number < _MOST_ATTEMPTS
         if verdict != "diverged" and not is_stuck:
             return False
         log.add(step=attempt.step, loss=self._losses.recent_loss, restart=verdict)

@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-_OFFSET_IN_TOES = 1.5
+OFFSET_IN_TOES = 1.5
 
 Array = TypeVar("Array", Tensor, NDArray[np.float32])
 
 
 def perceived(values: Array, toe: float) -> Array:
     """p(v) of scene-linear `values`, any shape."""
-    offset = _OFFSET_IN_TOES * toe
+    offset = OFFSET_IN_TOES * toe
     if isinstance(values, Tensor):
         return torch.sign(values) * (torch.sqrt(values.abs() + offset) - offset**0.5)
     return (np.sign(values) * (np.sqrt(np.abs(values) + offset) - offset**0.5)).astype(np.float32)
@@ -31,7 +31,7 @@ def perceived(values: Array, toe: float) -> Array:
 
 def perceived_slope(values: NDArray[np.float64], toe: float) -> NDArray[np.float64]:
     """dp/dv."""
-    return 0.5 / np.sqrt(np.abs(values) + _OFFSET_IN_TOES * toe)
+    return 0.5 / np.sqrt(np.abs(values) + OFFSET_IN_TOES * toe)
 
 
 def perceived_psnr(result: NDArray[np.float32], target: NDArray[np.float32], toe: float) -> float:
