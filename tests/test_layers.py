@@ -23,7 +23,7 @@ IMPORT_NAMES = {
     "opencolorio": "PyOpenColorIO",
     "opencv-python-headless": "cv2",
 }
-# torch.onnx imports onnxscript when it exports, OpenTimelineIO its adapters; the project's own code never does.
+# torch.onnx imports onnxscript when it exports, OpenTimelineIO its adapters; our own code never does.
 ONLY_THROUGH_OTHERS = {"onnxscript", "otio-cmx3600-adapter", "otio-fcp-adapter"}
 # pydantic's own parts and torch's.
 PARTS = {"pydantic_core": "pydantic"}

@@ -39,6 +39,14 @@ def test_far_from_the_colours_seen_it_does_nothing() -> None:
     np.testing.assert_allclose(lut.apply(far), far, atol=1e-3)
 
 
+def test_the_change_fades_without_a_step() -> None:
+    t = np.linspace(0.45, 0.95, 400, dtype=np.float32)
+    ramp = np.stack([t, 0.85 * t, 0.7 * t], -1)
+    change = fitted().apply(ramp[None])[0] - ramp
+    assert np.abs(change[0]).max() > 1e-3 > np.abs(change[-1]).max()
+    assert np.abs(np.diff(change, axis=0)).max() < 8e-5
+
+
 def test_it_neither_bands_nor_folds() -> None:
     """Along a grey ramp and a hue ramp the steps change slowly, and never turn round, seen or not."""
     t = np.linspace(0.1, 0.6, 400, dtype=np.float32)

@@ -23,7 +23,7 @@ def test_d65_as_published() -> None:
 def test_red_is_warm_and_green_is_above_the_locus() -> None:
     white = mireds((1, 1, 1), REC709)
     assert mireds((1.1, 1, 0.9), REC709)[0] > white[0]
-    assert mireds((1, 1.1, 1), REC709)[1] > white[1] > mireds((1, 0.9, 1), REC709)[1]
+    assert mireds((1, 1.1, 1), REC709)[1] > white[1] > 0 > mireds((1, 0.9, 1), REC709)[1]
 
 
 def test_the_scale_goes_on_beyond_its_ends() -> None:

@@ -171,12 +171,13 @@ def test_nothing_beyond_the_receptive_field_reaches_a_block_and_one_stride_less_
 
 _MEASURE = """
 import json, sys
+from pathlib import Path
 import numpy as np
 from interpositive.inference.session import InferenceSession
 from interpositive.models.manifest import TilingRecord
 path, channels, stride, width, height = sys.argv[1], *map(int, sys.argv[2:])
 tiling = TilingRecord(stride=stride, receptive_px=128, bytes_per_pixel=1)
-session = InferenceSession(path, tiling, "cpu", 1)
+session = InferenceSession(Path(path), tiling, "cpu", 1)
 session.run(np.zeros((64, 64, channels), np.float32), (0, 0), (64, 64))
 pixels = np.random.default_rng(0).random((height, width, channels), dtype=np.float32)
 def status(name):

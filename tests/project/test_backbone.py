@@ -7,6 +7,7 @@ import torch
 from interpositive.project import backbone
 from interpositive.project.backbone import BackboneTrainer, LearningFrame
 from interpositive.project.random_changes import GRID_PX, PLANES
+from interpositive.training.loop import QUALITIES
 from tiny_shot import HEIGHT, WIDTH, texture
 
 
@@ -76,3 +77,9 @@ def test_decay_keeps_layers_from_growing(monkeypatch: pytest.MonkeyPatch) -> Non
     held = norm_after(30)
     monkeypatch.setattr(backbone, "_LARGEST_NORM", float("inf"))
     assert held < 0.9 * norm_after(30)
+
+
+@pytest.mark.parametrize("quality", ["draft", "standard"])
+def test_shot_models_of_the_usual_qualities_can_begin_from_it(quality: str) -> None:
+    chosen = QUALITIES[quality]
+    assert trained(1).result().fits(chosen.width, chosen.hidden)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..models.network import CELL_PX, ShotNetwork, ShotNetworkConfig
 from ..training.backbone import BACKBONE_LAYERS, Backbone
+from ..training.loop import QUALITIES
 from ..training.optimiser import MUON_RATE, ShotOptimiser
 from ..training.schedule import rate_factor
 from .random_changes import GRID_PX, RandomChanges
@@ -49,7 +50,8 @@ class BackboneTrainer:
         self._maps = [drawn.maps(frame.known) for frame in frames]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = ShotNetwork(ShotNetworkConfig(toe=_TOE))
+            quality = QUALITIES["standard"]  # a draft has the same size
+            network = ShotNetwork(ShotNetworkConfig(width=quality.width, hidden=quality.hidden, toe=_TOE))
         hidden = network.config.hidden
         network.out = nn.Conv2d(hidden, changes * _OUTPUTS, 1)
         network.detail = nn.Conv2d(3, 1, CELL_PX, CELL_PX, bias=False).requires_grad_(False)
